@@ -1,0 +1,1 @@
+//! Wasm-to-Wasm rewriting behind Dormouse.

@@ -1,0 +1,87 @@
+//! The one error type of the library.
+
+use std::fmt;
+
+/// A host-side failure: Dormouse could not do what was asked.
+///
+/// What a guest does wrong (a trap, a non-zero exit, a limit it ran into) is
+/// not an error but an [`Outcome`](crate::Outcome).
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What an [`Error`] is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The module is malformed, uses an unsupported proposal, or imports what
+    /// the host does not provide.
+    Module,
+    /// A grant cannot be given as asked (a mount's folder is missing, …).
+    Grant,
+    /// A language guest could not be found, fetched, verified or stored.
+    Guest,
+    /// An export was called wrongly: no such function, wrong arguments.
+    Invoke,
+    /// A host file could not be read or written.
+    Io,
+    /// The interpreter failed in a way that is not a trap.
+    Engine,
+}
+
+impl Error {
+    /// An error of `kind`; `message` says what was wrong, where, and what to do.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            source: None,
+        }))
+    }
+
+    /// Adds the error that caused this one.
+    #[must_use]
+    pub fn with_source(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// What this error is about.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("message", &self.0.message)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[test]
+fn error_is_one_word() {
+    assert_eq!(size_of::<Error>(), size_of::<usize>());
+}
