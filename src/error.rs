@@ -27,6 +27,8 @@ pub enum ErrorKind {
     Guest,
     /// An export was called wrongly: no such function, wrong arguments.
     Invoke,
+    /// The command line contradicts itself.
+    Usage,
     /// A host file could not be read or written.
     Io,
     /// The interpreter failed in a way that is not a trap.

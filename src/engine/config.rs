@@ -1,0 +1,55 @@
+//! How wasmi is set up.
+
+/// Frames that guest code may nest. CPython's own recursion limits must come
+/// first, so that Python raises `RecursionError` instead of trapping; its
+/// deepest legal recursions were seen to take some 30,000 Wasm frames.
+const MAX_RECURSION_DEPTH: usize = 200_000;
+
+/// Bytes of values that those frames may hold. With the frames' own records
+/// this bounds what a hostile recursion costs the host to about 80 MiB, for
+/// as long as it lasts.
+const MAX_STACK_HEIGHT: usize = 64 << 20;
+
+/// Finished stacks that wasmi keeps for reuse; a deep recursion's stack must
+/// not stay behind.
+const MAX_CACHED_STACKS: usize = 1;
+
+/// Whether the interpreter counts what it executes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Metering {
+    /// No: fastest; somebody else must end a guest that loops.
+    Off,
+    /// Yes: fuel can run out, between any two basic blocks.
+    On,
+}
+
+/// A configured interpreter.
+#[derive(Debug, Clone)]
+pub(crate) struct Engine {
+    inner: wasmi::Engine,
+    metering: Metering,
+}
+
+impl Engine {
+    pub(crate) fn new(metering: Metering) -> Self {
+        let mut config = wasmi::Config::default();
+        config
+            .consume_fuel(metering == Metering::On)
+            .compilation_mode(wasmi::CompilationMode::LazyTranslation)
+            .set_max_recursion_depth(MAX_RECURSION_DEPTH)
+            .set_max_stack_height(MAX_STACK_HEIGHT)
+            .set_max_cached_stacks(MAX_CACHED_STACKS);
+        Self {
+            inner: wasmi::Engine::new(&config),
+            metering,
+        }
+    }
+
+    pub(crate) fn inner(&self) -> &wasmi::Engine {
+        &self.inner
+    }
+
+    pub(crate) fn metering(&self) -> Metering {
+        self.metering
+    }
+}

@@ -1,0 +1,14 @@
+//! The interpreter: how wasmi is configured, modules are loaded, and running
+//! guests are stopped.
+
+mod config;
+mod load;
+mod meter;
+
+pub(crate) use config::{Engine, Metering};
+pub(crate) use load::{binary, load};
+pub(crate) use meter::Meter;
+
+/// Why a guest does not go on: an exit, a trap or a limit, as wasmi carries
+/// it up through the guest's frames.
+pub(crate) type Stop = wasmi::Error;

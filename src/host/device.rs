@@ -1,0 +1,106 @@
+//! `/dev/host`: the boundary as a file.
+//!
+//! A guest writes one request and a newline (JSON has none of its own), and
+//! reads the answer, which also ends in a newline, before it writes the next.
+
+use super::Functions;
+use std::{
+    any::Any,
+    io::{IoSlice, IoSliceMut, Read},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use wasmi_wasi::wasi_common::{
+    Error,
+    file::{FdFlags, FileType, WasiFile},
+    snapshots::preview_1::types::Errno,
+};
+
+/// Bytes of one request. Enough for a whole file's content in JSON; the host
+/// keeps the request and what it parses to.
+const MAX_REQUEST: usize = 64 << 20;
+
+/// An open `/dev/host`.
+pub(crate) struct Device {
+    functions: Arc<Functions>,
+    channel: Mutex<Channel>,
+}
+
+#[derive(Default)]
+struct Channel {
+    request: Vec<u8>,
+    answer: std::io::Cursor<Vec<u8>>,
+}
+
+impl Device {
+    pub(crate) fn new(functions: Arc<Functions>) -> Self {
+        Self {
+            functions,
+            channel: Mutex::default(),
+        }
+    }
+
+    fn channel(&self) -> MutexGuard<'_, Channel> {
+        self.channel.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in part of a request, and answers it once it is whole.
+    fn accept(&self, channel: &mut Channel, bytes: &[u8]) -> Result<(), Error> {
+        if channel.request.len() + bytes.len() > MAX_REQUEST {
+            channel.request = Vec::new();
+            return Err(Errno::Fbig.into());
+        }
+        let end = bytes.iter().position(|byte| *byte == b'\n');
+        channel
+            .request
+            .extend_from_slice(&bytes[..end.unwrap_or(bytes.len())]);
+        match end {
+            None => Ok(()),
+            // One request at a time: there is one answer to read.
+            Some(end) if end + 1 < bytes.len() => {
+                channel.request.clear();
+                Err(Errno::Inval.into())
+            }
+            Some(_) => {
+                let request = std::mem::take(&mut channel.request);
+                let mut answer = self.functions.answer(&request).to_string().into_bytes();
+                answer.push(b'\n');
+                channel.answer = std::io::Cursor::new(answer);
+                Ok(())
+            }
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl WasiFile for Device {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    async fn get_filetype(&self) -> Result<FileType, Error> {
+        Ok(FileType::CharacterDevice)
+    }
+
+    async fn get_fdflags(&self) -> Result<FdFlags, Error> {
+        Ok(FdFlags::empty())
+    }
+
+    async fn read_vectored<'a>(&self, buffers: &mut [IoSliceMut<'a>]) -> Result<u64, Error> {
+        let mut channel = self.channel();
+        let read = channel.answer.read_vectored(buffers)?;
+        if channel.answer.position() >= channel.answer.get_ref().len() as u64 {
+            channel.answer = std::io::Cursor::default();
+        }
+        Ok(read as u64)
+    }
+
+    async fn write_vectored<'a>(&self, buffers: &[IoSlice<'a>]) -> Result<u64, Error> {
+        let mut channel = self.channel();
+        let mut written = 0;
+        for buffer in buffers {
+            self.accept(&mut channel, buffer)?;
+            written += buffer.len() as u64;
+        }
+        Ok(written)
+    }
+}

@@ -1,0 +1,78 @@
+//! How large a guest may grow.
+
+use crate::engine::Meter;
+use std::sync::Arc;
+use wasmi::ResourceLimiter;
+use wasmi_core::LimiterError;
+
+/// Elements that a guest's tables may hold, all together. A reference costs
+/// the host 8 bytes, so this is 80 MB at the most; CPython has 9,000.
+const MAX_TABLE_ELEMENTS: usize = 10_000_000;
+
+/// Instances, memories and tables of one store: a module has as many of each
+/// as it declares, and the host keeps a record per piece.
+const MAX_PIECES: usize = 1000;
+
+/// Counts memory and tables over all of a store's.
+pub(crate) struct Limiter {
+    memory_left: u64,
+    table_elements_left: usize,
+    meter: Arc<Meter>,
+}
+
+impl Limiter {
+    /// Allows `memory` bytes of linear memory.
+    pub(crate) fn new(memory: u64, meter: Arc<Meter>) -> Self {
+        Self {
+            memory_left: memory,
+            table_elements_left: MAX_TABLE_ELEMENTS,
+            meter,
+        }
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> Result<bool, LimiterError> {
+        let growth = desired.saturating_sub(current) as u64;
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        if growth > self.memory_left {
+            self.meter.refuse_memory();
+            return Ok(false);
+        }
+        self.memory_left -= growth;
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> Result<bool, LimiterError> {
+        let growth = desired.saturating_sub(current);
+        if growth > self.table_elements_left || maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        self.table_elements_left -= growth;
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        MAX_PIECES
+    }
+
+    fn tables(&self) -> usize {
+        MAX_PIECES
+    }
+
+    fn memories(&self) -> usize {
+        MAX_PIECES
+    }
+}

@@ -1,0 +1,88 @@
+//! What the host keeps for one running guest.
+
+use super::Limiter;
+use crate::{
+    engine::Meter,
+    wasi::{Context, Stdio},
+};
+use std::{any::Any, sync::Arc};
+
+/// A store's data.
+pub(crate) struct State {
+    wasi: Context,
+    pub(super) limiter: Limiter,
+    pub(super) fuel: Fuel,
+    pub(crate) meter: Arc<Meter>,
+    language: Option<Box<dyn Any + Send>>,
+}
+
+impl State {
+    pub(crate) fn new(wasi: Context, memory: u64, fuel: Option<u64>, meter: Arc<Meter>) -> Self {
+        Self {
+            wasi,
+            limiter: Limiter::new(memory, Arc::clone(&meter)),
+            fuel: Fuel {
+                left: fuel.unwrap_or(u64::MAX),
+                limit: fuel,
+            },
+            meter,
+            language: None,
+        }
+    }
+
+    pub(crate) fn wasi(&self) -> &Context {
+        &self.wasi
+    }
+
+    pub(crate) fn wasi_mut(&mut self) -> &mut Context {
+        &mut self.wasi
+    }
+
+    pub(crate) fn stdio(&self) -> &Stdio {
+        self.wasi.stdio()
+    }
+
+    /// Fuel burnt so far, where it is limited.
+    pub(crate) fn fuel_used(&self) -> Option<u64> {
+        self.fuel.limit.map(|limit| limit - self.fuel.left)
+    }
+
+    /// What a language's host functions keep; `T::default()` at first.
+    pub(crate) fn language<T: Any + Send + Default>(&mut self) -> &mut T {
+        if !self.language.as_ref().is_some_and(|data| data.is::<T>()) {
+            self.language = Some(Box::new(T::default()));
+        }
+        match self.language.as_mut().and_then(|data| data.downcast_mut()) {
+            Some(data) => data,
+            None => unreachable!("it was put there just now"),
+        }
+    }
+}
+
+/// Fuel that is not in the store yet.
+pub(super) struct Fuel {
+    left: u64,
+    limit: Option<u64>,
+}
+
+impl Fuel {
+    pub(super) fn is_limited(&self) -> bool {
+        self.limit.is_some()
+    }
+
+    /// Takes up to `wanted`.
+    pub(super) fn take(&mut self, wanted: u64) -> u64 {
+        if !self.is_limited() {
+            return wanted;
+        }
+        let taken = wanted.min(self.left);
+        self.left -= taken;
+        taken
+    }
+
+    pub(super) fn give_back(&mut self, fuel: u64) {
+        if self.is_limited() {
+            self.left += fuel;
+        }
+    }
+}

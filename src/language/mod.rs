@@ -1,0 +1,77 @@
+//! What the languages need beyond plain WASI.
+
+pub(crate) mod python;
+pub(crate) mod wasm;
+
+use crate::{
+    Error, ErrorKind, Program,
+    instance::{Instance, State},
+    program::Entry,
+};
+use std::{fmt, str::FromStr};
+use wasmi::Linker;
+
+/// A language that Dormouse runs source code of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Language {
+    /// CPython 3.12.
+    Python,
+    /// QuickJS-NG.
+    JavaScript,
+}
+
+impl Language {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Python, Self::JavaScript];
+
+    /// `python` or `javascript`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Python => "python",
+            Self::JavaScript => "javascript",
+        }
+    }
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Language {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        match name {
+            "python" | "py" => Ok(Self::Python),
+            "javascript" | "js" => Ok(Self::JavaScript),
+            _ => Err(Error::new(
+                ErrorKind::Guest,
+                format!("unknown language {name:?}; there are python (py) and javascript (js)"),
+            )),
+        }
+    }
+}
+
+/// Runs `program` in an instance of its language's guest.
+pub(crate) fn run(
+    language: Option<Language>,
+    instance: &mut Instance,
+    program: &Program,
+) -> wasm::Ran {
+    match (language, &program.entry) {
+        (None, Entry::Invoke { function, args }) => wasm::invoke(instance, function, args),
+        (None | Some(Language::Python), _) => wasm::start(instance),
+        (Some(Language::JavaScript), _) => wasm::start(instance),
+    }
+}
+
+/// What a language's guest imports beyond WASI.
+pub(crate) fn link(language: Option<Language>) -> fn(&mut Linker<State>) -> Result<(), Error> {
+    match language {
+        None | Some(Language::Python) => |_| Ok(()),
+        Some(Language::JavaScript) => |_| Ok(()),
+    }
+}

@@ -1,0 +1,331 @@
+//! One run of one program under its grants and limits.
+
+use crate::{
+    Error, ErrorKind, Grants, Image, Language, Limits, Outcome, Output, Program, Status, Stdin,
+    Trap,
+    engine::{Meter, Metering, Stop},
+    host::Device,
+    instance::{Failure, Instance, State},
+    language,
+    locate::{Trapped, locate},
+    program::Entry,
+    wasi::{Clock, Context, Random, Root, Stdio},
+};
+use dormouse_snapshot::CURRENT_FUNCTION;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// A run in the making: an image, what it may reach, and what bounds it.
+///
+/// ```
+/// use dormouse::{Image, Limits, Program, Sandbox, Status, Limit};
+/// let image = Image::wasm("loop.wat", b"(module (func (export \"_start\") (loop (br 0))))")?;
+/// let outcome = Sandbox::new(&image)
+///     .limits(Limits { deadline: Some(std::time::Duration::from_millis(50)), ..Limits::default() })
+///     .run(Program::start("loop"))?;
+/// assert_eq!(outcome.status, Status::Limit(Limit::Deadline));
+/// # Ok::<(), dormouse::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Sandbox {
+    image: Image,
+    grants: Grants,
+    limits: Limits,
+    stdin: Stdin,
+    stdout: Output,
+    stderr: Output,
+    deadline: DeadlineBy,
+}
+
+/// Who ends a guest that computes past its deadline without calling the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum DeadlineBy {
+    /// We do, metering it.
+    Metering,
+    /// The caller does, for instance by ending the process.
+    Caller,
+}
+
+impl Sandbox {
+    /// A sandbox that grants nothing, with the default limits, an empty stdin
+    /// and captured output.
+    pub fn new(image: &Image) -> Self {
+        Self {
+            image: image.clone(),
+            grants: Grants::default(),
+            limits: Limits::default(),
+            stdin: Stdin::default(),
+            stdout: Output::default(),
+            stderr: Output::default(),
+            deadline: DeadlineBy::Metering,
+        }
+    }
+
+    /// What the guest may reach.
+    #[must_use]
+    pub fn grants(mut self, grants: Grants) -> Self {
+        self.grants = grants;
+        self
+    }
+
+    /// What bounds the guest.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// What the guest reads.
+    #[must_use]
+    pub fn stdin(mut self, stdin: Stdin) -> Self {
+        self.stdin = stdin;
+        self
+    }
+
+    /// Where the guest's stdout goes.
+    #[must_use]
+    pub fn stdout(mut self, stdout: Output) -> Self {
+        self.stdout = stdout;
+        self
+    }
+
+    /// Where the guest's stderr goes.
+    #[must_use]
+    pub fn stderr(mut self, stderr: Output) -> Self {
+        self.stderr = stderr;
+        self
+    }
+
+    /// Leaves the deadline to the caller, who ends the process, or the thread's
+    /// usefulness, in a way of its own. The guest then runs unmetered, which is
+    /// faster. Without this, the guest is metered wherever it has a deadline.
+    #[must_use]
+    pub fn deadline_by_caller(mut self) -> Self {
+        self.deadline = DeadlineBy::Caller;
+        self
+    }
+
+    /// Runs `program` to its end.
+    ///
+    /// # Errors
+    ///
+    /// When the run could not take place: a module that does not load, a mount
+    /// that does not exist, a function that is not exported. What the guest
+    /// does wrong is in the [`Outcome`].
+    pub fn run(mut self, program: Program) -> Result<Outcome, Error> {
+        let started = Instant::now();
+        let mut ran = self.run_once(started, &program)?;
+        if let Status::Trap(trap) = &mut ran.outcome.status {
+            trap.function = locate(&Trapped {
+                image: &self.image,
+                grants: &self.grants,
+                limits: &self.limits,
+                program: &program,
+                started,
+                read_stdin: ran.read_stdin,
+                trap,
+            });
+        }
+        Ok(ran.outcome)
+    }
+
+    /// Runs a program whose module keeps note of the running function; also
+    /// gives that note.
+    pub(crate) fn run_traced(mut self, program: &Program) -> Result<(Outcome, Option<u32>), Error> {
+        let ran = self.run_once(Instant::now(), program)?;
+        Ok((ran.outcome, ran.current_function))
+    }
+
+    fn run_once(&mut self, started: Instant, program: &Program) -> Result<Ran, Error> {
+        check_program(self.image.guest_language(), program)?;
+        let image = self.image.clone();
+        let prepared = image.prepared(self.metering())?;
+        let state = self.state(started, program)?;
+        let started = Instant::now();
+        let mut instance = match Instance::new(prepared, state) {
+            Ok(instance) => instance,
+            Err(Failure::Error(error)) => return Err(error),
+            Err(Failure::Stop(stop, state)) => {
+                let status = status_of(Err(stop), &state);
+                return Ok(Ran::new(
+                    status,
+                    Vec::new(),
+                    &state,
+                    started.elapsed(),
+                    None,
+                ));
+            }
+        };
+        let ended = language::run(image.guest_language(), &mut instance, program)?;
+        let duration = started.elapsed();
+        let current_function = instance.global(CURRENT_FUNCTION);
+        let state = instance.into_state();
+        let (ended, values) = match ended {
+            Ok(values) => (Ok(()), values),
+            Err(stop) => (Err(stop), Vec::new()),
+        };
+        Ok(Ran::new(
+            status_of(ended, &state),
+            values,
+            &state,
+            duration,
+            current_function,
+        ))
+    }
+
+    fn metering(&self) -> Metering {
+        let own_deadline = self.limits.deadline.is_some() && self.deadline == DeadlineBy::Metering;
+        if self.limits.fuel.is_some() || own_deadline {
+            Metering::On
+        } else {
+            Metering::Off
+        }
+    }
+
+    /// The host's side of the run.
+    fn state(&mut self, started: Instant, program: &Program) -> Result<State, Error> {
+        let deadline = match self.deadline {
+            DeadlineBy::Metering => self.limits.deadline.and_then(|d| started.checked_add(d)),
+            DeadlineBy::Caller => None,
+        };
+        let meter = Arc::new(Meter::new(deadline, self.limits.output));
+        let stdio = Stdio::new(
+            std::mem::take(&mut self.stdin),
+            std::mem::take(&mut self.stdout),
+            std::mem::take(&mut self.stderr),
+            &meter,
+        )
+        .map_err(|error| {
+            Error::new(
+                ErrorKind::Io,
+                format!("a standard stream is not usable: {error}"),
+            )
+            .with_source(error)
+        })?;
+        let clock = Clock::new(self.grants.seed.is_some(), Arc::clone(&meter));
+        let random = Random::new(self.grants.seed)?;
+        let times = clock.clone();
+        let mut root = Root::new(&self.grants.mounts, self.limits.tmp)?
+            .with_clock(move || std::time::UNIX_EPOCH + times.unix_time());
+        let guest_path = program
+            .host_path
+            .as_deref()
+            .and_then(|path| root.guest_path(path));
+        let (args, env) = match self.image.guest_language() {
+            Some(Language::Python) => {
+                let terminal = stdio.is_terminal(1);
+                let functions =
+                    language::python::functions(program, &self.grants, guest_path, terminal);
+                let functions = Arc::new(functions);
+                root = language::python::with_files(root).with_device("/dev/host", move || {
+                    Box::new(Device::new(Arc::clone(&functions)))
+                });
+                (language::python::args(), Vec::new())
+            }
+            Some(Language::JavaScript) => (Vec::new(), Vec::new()),
+            None => {
+                let name = program.name.clone().into_bytes();
+                let args = std::iter::once(name)
+                    .chain(program.args.iter().cloned())
+                    .collect();
+                (args, environment(&self.grants))
+            }
+        };
+        let mut context = Context::new(root, stdio, clock, random)?;
+        context.set_strings(args, env);
+        Ok(State::new(
+            context,
+            self.limits.memory,
+            self.limits.fuel,
+            meter,
+        ))
+    }
+}
+
+/// `NAME=value`, the last of a name.
+fn environment(grants: &Grants) -> Vec<Vec<u8>> {
+    let is_last = |index: usize, name: &str| {
+        grants.env[index + 1..]
+            .iter()
+            .all(|(other, _)| other != name)
+    };
+    grants
+        .env
+        .iter()
+        .enumerate()
+        .filter(|(index, (name, _))| is_last(*index, name))
+        .map(|(_, (name, value))| format!("{name}={value}").into_bytes())
+        .collect()
+}
+
+/// A program must be one that the image can run.
+fn check_program(language: Option<Language>, program: &Program) -> Result<(), Error> {
+    let problem = match (language, &program.entry) {
+        (None, Entry::Start | Entry::Invoke { .. }) => None,
+        (None, _) => Some("a Wasm module runs no source code"),
+        (Some(Language::JavaScript), Entry::Module(_)) => Some("only Python has modules to run"),
+        (Some(_), Entry::Code(_) | Entry::Script(_) | Entry::Module(_)) => None,
+        (Some(_), _) => Some("exports can only be called of a plain Wasm module"),
+    };
+    match problem {
+        None => Ok(()),
+        Some(problem) => Err(Error::new(ErrorKind::Invoke, problem)),
+    }
+}
+
+/// How a guest ended.
+fn status_of(ended: Result<(), Stop>, state: &State) -> Status {
+    let Err(stop) = ended else {
+        return Status::Exit(0);
+    };
+    if let Some(limit) = state.meter.limit() {
+        return Status::Limit(limit);
+    }
+    if let Some(code) = stop.i32_exit_status() {
+        return Status::Exit(code);
+    }
+    let message = match stop.as_trap_code() {
+        Some(code) => code.to_string(),
+        None => stop.to_string(),
+    };
+    Status::Trap(Trap {
+        message,
+        function: None,
+    })
+}
+
+/// A run that has ended, and what only the library wants to know of it.
+struct Ran {
+    outcome: Outcome,
+    read_stdin: bool,
+    current_function: Option<u32>,
+}
+
+impl Ran {
+    fn new(
+        status: Status,
+        values: Vec<crate::Value>,
+        state: &State,
+        duration: Duration,
+        current_function: Option<u32>,
+    ) -> Self {
+        let stdio = state.stdio();
+        let outcome = Outcome {
+            status,
+            stdout: stdio.out.take(),
+            stderr: stdio.err.take(),
+            truncated: state.meter.truncated(),
+            memory_refused: state.meter.memory_refused(),
+            fuel_used: state.fuel_used(),
+            values,
+            duration,
+        };
+        Self {
+            outcome,
+            read_stdin: stdio.input.was_read(),
+            current_function,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The guest's clocks: the host's, or a seeded run's own.
+
+use crate::engine::{Meter, Stop};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+/// What every seeded run believes the time to be when it starts:
+/// 2024-01-01 00:00:00 UTC.
+const SEEDED_START: Duration = Duration::from_secs(1_704_067_200);
+
+/// How far a seeded clock moves when it is read. It must move, or programs
+/// that wait for the time to change would wait for ever.
+const SEEDED_TICK: Duration = Duration::from_micros(10);
+
+/// The clocks of one run. All of them start when the run does.
+#[derive(Debug, Clone)]
+pub(crate) struct Clock(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    started: Instant,
+    cpu_started: Duration,
+    /// Nanoseconds that a seeded run's clock shows; `None` for real time.
+    seeded: Option<AtomicU64>,
+    meter: Arc<Meter>,
+}
+
+impl Clock {
+    /// Clocks that show the host's time, or, if `seeded`, one that only moves
+    /// when it is read or slept on.
+    pub(crate) fn new(seeded: bool, meter: Arc<Meter>) -> Self {
+        Self(Arc::new(Inner {
+            started: Instant::now(),
+            cpu_started: thread_cpu_time(),
+            seeded: seeded.then(|| AtomicU64::new(0)),
+            meter,
+        }))
+    }
+
+    /// Time since 1970-01-01 00:00:00 UTC; zero on a host set before that.
+    pub(crate) fn unix_time(&self) -> Duration {
+        match self.seeded_time() {
+            Some(elapsed) => SEEDED_START + elapsed,
+            None => SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Time since the run started.
+    pub(crate) fn monotonic(&self) -> Duration {
+        self.seeded_time()
+            .unwrap_or_else(|| self.0.started.elapsed())
+    }
+
+    /// Processor time that the run has taken, on the thread that runs it.
+    pub(crate) fn cpu_time(&self) -> Duration {
+        self.seeded_time()
+            .unwrap_or_else(|| thread_cpu_time().saturating_sub(self.0.cpu_started))
+    }
+
+    /// Sleeps, but not past the deadline.
+    ///
+    /// # Errors
+    ///
+    /// When the deadline comes first.
+    pub(crate) fn sleep(&self, duration: Duration) -> Result<(), Stop> {
+        let left = self.0.meter.time_left().unwrap_or(Duration::MAX);
+        std::thread::sleep(duration.min(left));
+        self.0.meter.check_deadline()?;
+        if let Some(seeded) = &self.0.seeded {
+            let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+            seeded.fetch_add(nanos, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Time until the run's deadline, if it has one.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        self.0.meter.time_left()
+    }
+
+    /// An error once the run's deadline has passed.
+    pub(crate) fn check_deadline(&self) -> Result<(), Stop> {
+        self.0.meter.check_deadline()
+    }
+
+    fn seeded_time(&self) -> Option<Duration> {
+        let tick = SEEDED_TICK.as_nanos() as u64;
+        let seeded = self.0.seeded.as_ref()?;
+        Some(Duration::from_nanos(
+            seeded.fetch_add(tick, Ordering::Relaxed),
+        ))
+    }
+}
+
+/// Processor time of the calling thread; wall-clock time where the platform
+/// does not tell.
+fn thread_cpu_time() -> Duration {
+    #[cfg(unix)]
+    {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::try_from(time).unwrap_or_default()
+    }
+    #[cfg(not(unix))]
+    {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+    }
+}

@@ -1,0 +1,235 @@
+//! Preview 1 for guests: wasi-common's functions, and ours where those would
+//! let a guest down or let it take too much of the host.
+
+use super::Context;
+use wasmi::{Caller, Extern, Linker, errors::LinkerError};
+use wasmi_wasi::{
+    WasiCtx, WasmiGuestMemory,
+    wasi_common::snapshots::preview_1::wasi_snapshot_preview1 as preview1,
+};
+
+pub(super) const MODULE: &str = "wasi_snapshot_preview1";
+
+/// Buffers that one vectored read or write may name, POSIX' usual `IOV_MAX`:
+/// the host keeps a record of each.
+const MAX_BUFFERS: i32 = 1024;
+
+/// Subscriptions that one `poll_oneoff` may hold, for the same reason. More
+/// than a guest can have files open.
+pub(super) const MAX_SUBSCRIPTIONS: i32 = 4096;
+
+const SUCCESS: i32 = 0;
+pub(super) const FAULT: i32 = 21;
+pub(super) const INVAL: i32 = 28;
+
+/// What a guest of type `T` calls its WASI context by.
+pub(super) type Get<T> = fn(&mut T) -> &mut Context;
+
+/// Adds all of Preview 1 to `linker`.
+pub(super) fn link<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    get: Get<T>,
+) -> Result<(), wasmi::Error> {
+    wasmi_wasi::add_to_linker(linker, move |data: &mut T| get(data).wasi_mut())
+        .map_err(|error| wasmi::Error::new(error.to_string()))?;
+    linker.allow_shadowing(true);
+    strings(linker, get)?;
+    clocks(linker, get)?;
+    vectored(linker, get)?;
+    waiting(linker, get)?;
+    exit(linker)?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// Arguments and environment, byte for byte (wasi-common's must be UTF-8).
+fn strings<T: 'static>(linker: &mut Linker<T>, get: Get<T>) -> Result<(), LinkerError> {
+    linker.func_wrap(
+        MODULE,
+        "args_sizes_get",
+        move |mut caller: Caller<'_, T>, count, size| {
+            let sizes = sizes(get(caller.data_mut()).args());
+            write_sizes(&mut caller, sizes, count, size)
+        },
+    )?;
+    linker.func_wrap(
+        MODULE,
+        "args_get",
+        move |mut caller: Caller<'_, T>, heads, buffer| {
+            let strings = get(caller.data_mut()).args().clone();
+            write_strings(&mut caller, &strings, heads, buffer)
+        },
+    )?;
+    linker.func_wrap(
+        MODULE,
+        "environ_sizes_get",
+        move |mut caller: Caller<'_, T>, count, size| {
+            let sizes = sizes(get(caller.data_mut()).env());
+            write_sizes(&mut caller, sizes, count, size)
+        },
+    )?;
+    linker.func_wrap(
+        MODULE,
+        "environ_get",
+        move |mut caller: Caller<'_, T>, heads, buffer| {
+            let strings = get(caller.data_mut()).env().clone();
+            write_strings(&mut caller, &strings, heads, buffer)
+        },
+    )?;
+    Ok(())
+}
+
+/// How many strings, and their bytes with a NUL each.
+fn sizes(strings: &[Vec<u8>]) -> (u32, u32) {
+    let bytes: usize = strings.iter().map(|string| string.len() + 1).sum();
+    (clamp(strings.len()), clamp(bytes))
+}
+
+fn clamp(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+fn write_sizes<T>(caller: &mut Caller<'_, T>, sizes: (u32, u32), count: i32, size: i32) -> i32 {
+    errno(
+        write(caller, address(count), &sizes.0.to_le_bytes())
+            .and_then(|()| write(caller, address(size), &sizes.1.to_le_bytes())),
+    )
+}
+
+/// Writes the strings, NUL-terminated, one after the other to `buffer`, and
+/// the address of each to the array at `heads`.
+fn write_strings<T>(
+    caller: &mut Caller<'_, T>,
+    strings: &[Vec<u8>],
+    heads: i32,
+    buffer: i32,
+) -> i32 {
+    let mut head = address(heads);
+    let mut at = address(buffer);
+    for string in strings {
+        let written = write(caller, head, &clamp(at).to_le_bytes())
+            .and_then(|()| write(caller, at, string))
+            .and_then(|()| write(caller, at + string.len(), &[0]));
+        if written.is_err() {
+            return FAULT;
+        }
+        head += size_of::<u32>();
+        at += string.len() + 1;
+    }
+    SUCCESS
+}
+
+/// All four clocks, also those of the process and the thread: programs that
+/// don't look at the error would wait for ever for a clock that stands still.
+fn clocks<T: 'static>(linker: &mut Linker<T>, get: Get<T>) -> Result<(), LinkerError> {
+    linker.func_wrap(
+        MODULE,
+        "clock_time_get",
+        move |mut caller: Caller<'_, T>, id: i32, _precision: i64, time: i32| {
+            let clock = get(caller.data_mut()).clock();
+            let now = match id {
+                0 => clock.unix_time(),
+                1 => clock.monotonic(),
+                2 | 3 => clock.cpu_time(),
+                _ => return INVAL,
+            };
+            let nanos = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+            errno(write(&mut caller, address(time), &nanos.to_le_bytes()))
+        },
+    )?;
+    linker.func_wrap(
+        MODULE,
+        "clock_res_get",
+        move |mut caller: Caller<'_, T>, id: i32, resolution: i32| match id {
+            0..=3 => errno(write(&mut caller, address(resolution), &1u64.to_le_bytes())),
+            _ => INVAL,
+        },
+    )?;
+    Ok(())
+}
+
+/// One of the four vectored functions behind a check of its buffer count.
+macro_rules! capped {
+    ($linker:ident, $get:ident, $name:ident($($argument:ident: $type:ty),*), $count:ident, $cap:expr) => {
+        $linker.func_wrap(
+            MODULE,
+            stringify!($name),
+            move |mut caller: Caller<'_, T>, $($argument: $type),*| {
+                if !(0..=$cap).contains(&$count) {
+                    return Ok(INVAL);
+                }
+                delegate(&mut caller, $get, |wasi, memory| {
+                    poll_once(preview1::$name(wasi, memory, $($argument),*))
+                })
+            },
+        )?;
+    };
+}
+
+fn vectored<T: 'static>(linker: &mut Linker<T>, get: Get<T>) -> Result<(), LinkerError> {
+    capped!(linker, get, fd_read(fd: i32, iovs: i32, count: i32, read: i32), count, MAX_BUFFERS);
+    capped!(linker, get, fd_write(fd: i32, iovs: i32, count: i32, written: i32), count, MAX_BUFFERS);
+    capped!(linker, get, fd_pread(fd: i32, iovs: i32, count: i32, at: i64, read: i32), count, MAX_BUFFERS);
+    capped!(linker, get, fd_pwrite(fd: i32, iovs: i32, count: i32, at: i64, written: i32), count, MAX_BUFFERS);
+    Ok(())
+}
+
+fn waiting<T: 'static>(linker: &mut Linker<T>, get: Get<T>) -> Result<(), LinkerError> {
+    capped!(linker, get, poll_oneoff(subscriptions: i32, events: i32, count: i32, ready: i32), count, MAX_SUBSCRIPTIONS);
+    Ok(())
+}
+
+/// Any exit code: wasi-common traps on those above 125.
+fn exit<T: 'static>(linker: &mut Linker<T>) -> Result<(), LinkerError> {
+    linker.func_wrap(
+        MODULE,
+        "proc_exit",
+        |code: i32| -> Result<(), wasmi::Error> { Err(wasmi::Error::i32_exit(code)) },
+    )?;
+    Ok(())
+}
+
+/// Runs one of wasi-common's functions on the caller's memory.
+pub(super) fn delegate<T>(
+    caller: &mut Caller<'_, T>,
+    get: Get<T>,
+    function: impl FnOnce(&mut WasiCtx, &mut WasmiGuestMemory<'_>) -> Result<i32, wasmi::Error>,
+) -> Result<i32, wasmi::Error> {
+    let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
+        return Err(wasmi::Error::new(
+            "the module exports no memory for WASI to work on",
+        ));
+    };
+    let (bytes, data) = memory.data_and_store_mut(caller);
+    function(get(data).wasi_mut(), &mut WasmiGuestMemory::Unshared(bytes))
+}
+
+/// wasi-common's functions are `async` in form only: with our files nothing
+/// in them ever waits.
+pub(super) fn poll_once(
+    future: impl Future<Output = Result<i32, anyhow::Error>>,
+) -> Result<i32, wasmi::Error> {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(future).poll(&mut context) {
+        std::task::Poll::Ready(result) => {
+            result.map_err(|error| wasmi::Error::new(error.to_string()))
+        }
+        std::task::Poll::Pending => Err(wasmi::Error::new("a WASI function waits for nothing")),
+    }
+}
+
+/// Guest pointers are unsigned.
+pub(super) fn address(pointer: i32) -> usize {
+    pointer.cast_unsigned() as usize
+}
+
+fn errno(written: Result<(), ()>) -> i32 {
+    if written.is_ok() { SUCCESS } else { FAULT }
+}
+
+fn write<T>(caller: &mut Caller<'_, T>, at: usize, bytes: &[u8]) -> Result<(), ()> {
+    let Some(Extern::Memory(memory)) = caller.get_export("memory") else {
+        return Err(());
+    };
+    memory.write(caller, at, bytes).map_err(drop)
+}

@@ -1,0 +1,9 @@
+//! Everything that Dormouse promises, shown on the built command and on the
+//! library. One module per topic; `support` has what they share.
+
+mod cli;
+mod limits;
+mod support;
+mod traps;
+mod wasi;
+mod wasm;

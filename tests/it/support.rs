@@ -1,0 +1,171 @@
+//! What the tests share: a folder of their own, the command, and its output.
+
+use std::{
+    ffi::OsStr,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus, Output, Stdio},
+};
+
+/// A folder that goes when the test ends.
+pub struct Dir(tempfile::TempDir);
+
+impl Dir {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Writes a file, and the folders above it; its path.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("inside the folder")).expect("folders");
+        std::fs::write(&path, content).expect("a file");
+        path
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path().join(name)).expect("a text file")
+    }
+
+    pub fn exists(&self, name: &str) -> bool {
+        self.path().join(name).symlink_metadata().is_ok()
+    }
+
+    /// `GUEST:THIS FOLDER:MODE`.
+    pub fn mount(&self, guest: &str, mode: &str) -> String {
+        format!("{guest}:{}:{mode}", self.path().display())
+    }
+}
+
+/// The `dormouse` command, at its first word.
+pub fn command() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_dormouse"))
+}
+
+/// Runs `dormouse` with `words` and an empty stdin.
+pub fn dormouse<W: AsRef<OsStr>>(words: impl IntoIterator<Item = W>) -> Ran {
+    run(command().args(words).stdin(Stdio::null()))
+}
+
+/// Runs `command` to its end.
+pub fn run(command: &mut Command) -> Ran {
+    Ran::new(command.output().expect("the command starts"))
+}
+
+/// Runs `command` with `input` on its stdin.
+pub fn run_with_input(command: &mut Command, input: &[u8]) -> Ran {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || {
+        // A guest may end without reading all of it.
+        let _ = stdin.write_all(&input);
+    });
+    let output = child.wait_with_output().expect("it ends");
+    writer.join().expect("the writer ends");
+    Ran::new(output)
+}
+
+/// A command that has ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub status: ExitStatus,
+    pub stdout: Vec<u8>,
+    pub stderr: String,
+}
+
+impl Ran {
+    fn new(output: Output) -> Self {
+        Self {
+            status: output.status,
+            stdout: output.stdout,
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// It exited with 0 and this stdout.
+    #[track_caller]
+    pub fn prints(&self, expected: &str) -> &Self {
+        assert!(
+            self.status.success(),
+            "{:?}\n{}\n{}",
+            self.status,
+            self.text(),
+            self.stderr
+        );
+        assert_eq!(self.text(), expected, "{}", self.stderr);
+        self
+    }
+
+    /// It exited with this code.
+    #[track_caller]
+    pub fn exits(&self, code: i32) -> &Self {
+        assert_eq!(
+            self.status.code(),
+            Some(code),
+            "{}\n{}",
+            self.text(),
+            self.stderr
+        );
+        self
+    }
+
+    /// Its stderr has each of these parts.
+    #[track_caller]
+    pub fn says(&self, parts: &[&str]) -> &Self {
+        for part in parts {
+            assert!(
+                self.stderr.contains(part),
+                "no {part:?} in:\n{}",
+                self.stderr
+            );
+        }
+        self
+    }
+}
+
+/// A WASI program in the text form: `body` with the usual imports before it
+/// and a memory of one page, exported.
+pub fn guest(body: &str) -> String {
+    format!(
+        r#"(module
+    (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+    (import "wasi_snapshot_preview1" "args_get" (func $args_get (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "args_sizes_get" (func $args_sizes_get (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "environ_get" (func $environ_get (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "environ_sizes_get" (func $environ_sizes_get (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "clock_time_get" (func $clock_time_get (param i32 i64 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "random_get" (func $random_get (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll_oneoff (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 2)
+    ;; Writes $len bytes at $at to fd 1, and exits with 99 if that fails.
+    (func $print (param $at i32) (param $len i32)
+        (i32.store (i32.const 0) (local.get $at))
+        (i32.store (i32.const 4) (local.get $len))
+        (if (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))
+            (then (call $proc_exit (i32.const 99)))))
+    ;; Reads at most $len bytes from fd 0 to $at; how many.
+    (func $read (param $at i32) (param $len i32) (result i32)
+        (i32.store (i32.const 0) (local.get $at))
+        (i32.store (i32.const 4) (local.get $len))
+        (if (call $fd_read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8))
+            (then (call $proc_exit (i32.const 98))))
+        (i32.load (i32.const 8)))
+{body})"#
+    )
+}
