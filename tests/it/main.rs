@@ -2,6 +2,7 @@
 //! library. One module per topic; `support` has what they share.
 
 mod cli;
+mod guests;
 mod limits;
 mod support;
 mod traps;
