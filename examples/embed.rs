@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo run --release --example embed
 //! ```
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use dormouse::{Image, Limit, Limits, Program, Sandbox, Status, Value};
 use std::time::Duration;

@@ -1,4 +1,27 @@
-//! A portable runtime for untrusted Python, JavaScript and any WASI program.
+//! A portable runtime for untrusted Python, JavaScript and any WASI program
+//! that never generates code.
+//!
+//! - An [`Image`] is a guest, loaded and checked: a Wasm module, or the
+//!   interpreter of a [`Language`] from a [`GuestStore`].
+//! - A [`Sandbox`] is one run in the making: an image, the [`Grants`] that say
+//!   what it may reach (nothing, by default), and the [`Limits`] that bound it.
+//! - A [`Program`] says what to run; an [`Outcome`] how that ended.
+//!
+//! ```
+//! use dormouse::{Image, Program, Sandbox, Status};
+//!
+//! let image = Image::wasm("exit.wat", br#"(module
+//!     (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+//!     (func (export "_start") (call $exit (i32.const 7))))"#)?;
+//! let outcome = Sandbox::new(&image).run(Program::start("exit"))?;
+//! assert_eq!(outcome.status, Status::Exit(7));
+//! # Ok::<(), dormouse::Error>(())
+//! ```
+//!
+//! What a guest does wrong (a trap, an exit code, a limit) is an [`Outcome`];
+//! an [`Error`] is about what the host could not do.
+#![forbid(unsafe_code)]
+
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
@@ -18,6 +41,7 @@ mod sandbox;
 mod stdio;
 mod value;
 mod wasi;
+
 pub use error::{Error, ErrorKind};
 pub use grants::{Grants, Mount, MountMode};
 pub use guests::{GuestState, GuestStore, GuestSummary, Progress};

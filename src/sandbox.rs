@@ -206,9 +206,10 @@ impl Sandbox {
         })?;
         let clock = Clock::new(self.grants.seed.is_some(), Arc::clone(&meter));
         let random = Random::new(self.grants.seed)?;
-        let times = clock.clone();
+        let (times, draws) = (clock.clone(), random.clone());
         let mut root = Root::new(&self.grants.mounts, self.limits.tmp)?
-            .with_clock(move || std::time::UNIX_EPOCH + times.unix_time());
+            .with_clock(move || std::time::UNIX_EPOCH + times.unix_time())
+            .with_random(Arc::new(move |bytes: &mut [u8]| draws.fill(bytes)));
         let guest_path = program
             .host_path
             .as_deref()

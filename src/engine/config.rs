@@ -14,6 +14,15 @@ const MAX_STACK_HEIGHT: usize = 64 << 20;
 /// not stay behind.
 const MAX_CACHED_STACKS: usize = 1;
 
+/// Translation is free: it happens once per function and module, so charging
+/// the run that comes first would make fuel differ from run to run; and a run
+/// that is out of fuel in the middle of it could not be resumed.
+const FUEL_COSTS: wasmi::CustomFuelCosts = wasmi::CustomFuelCosts {
+    bytes_copied_per_fuel: 64,
+    fuel_per_bytes_translated: 0,
+    fuel_per_bytes_validated: 0,
+};
+
 /// Whether the interpreter counts what it executes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Metering {
@@ -36,6 +45,7 @@ impl Engine {
         config
             .consume_fuel(metering == Metering::On)
             .compilation_mode(wasmi::CompilationMode::LazyTranslation)
+            .fuel_cost(FUEL_COSTS)
             .set_max_recursion_depth(MAX_RECURSION_DEPTH)
             .set_max_stack_height(MAX_STACK_HEIGHT)
             .set_max_cached_stacks(MAX_CACHED_STACKS);

@@ -41,10 +41,6 @@ impl Prepared {
             linker,
         })
     }
-
-    pub(crate) fn module(&self) -> &wasmi::Module {
-        &self.module
-    }
 }
 
 /// Names every import that the host lacks, not just the first.

@@ -18,12 +18,24 @@ pub(crate) fn args() -> Vec<Vec<u8>> {
 /// Where the guest finds its bootstrap code.
 const BOOT: &str = "/lib/dormouse/boot.py";
 
+/// All of that code.
+const FILES: [(&str, &[u8]); 3] = [
+    (BOOT, include_bytes!("../../runtimes/python/boot.py")),
+    (
+        "/lib/dormouse/absent.py",
+        include_bytes!("../../runtimes/python/absent.py"),
+    ),
+    (
+        "/lib/dormouse/loop.py",
+        include_bytes!("../../runtimes/python/loop.py"),
+    ),
+];
+
 /// The files that the guest is given beside its program's.
 pub(crate) fn with_files(root: Root) -> Root {
-    root.with_file(
-        BOOT,
-        include_bytes!("../../runtimes/python/boot.py").as_slice(),
-    )
+    FILES
+        .iter()
+        .fold(root, |root, (path, bytes)| root.with_file(path, *bytes))
 }
 
 /// The functions of a run of `program`: what `start` answers is fixed here.

@@ -1,7 +1,24 @@
-//! WASI: a guest's files, streams, clocks and randomness.
+//! WASI Preview 1 for guests: files, streams, clocks, randomness.
+//!
+//! File descriptor 3 of every guest is the one folder `/`, a virtual root
+//! ([`root`]) that routes each path to the [volume](volume) whose guest path
+//! is its longest prefix: a folder or file of the host ([`mount`]), the private
+//! `/tmp` ([`memory_fs`]), read-only system files ([`system`]) and devices
+//! ([`device`]). [`dir`] and [`file`] are the adapters between that and
+//! wasi-common; [`context`] puts them together with the rest.
 
 mod clock;
 mod context;
+mod device;
+mod dir;
+mod errno;
+mod file;
+mod host_file;
+mod memory_file;
+mod memory_fs;
+mod mount;
+mod operations;
+mod path;
 mod preview0;
 mod preview1;
 mod random;
@@ -9,9 +26,19 @@ mod root;
 mod sched;
 mod stdio;
 mod stdio_file;
+mod system;
+mod table;
+mod volume;
+
+#[cfg(test)]
+mod tests;
 
 pub(crate) use clock::Clock;
 pub(crate) use context::{Context, link};
+#[cfg(test)]
+pub(crate) use device::block_on;
+pub(crate) use errno::Errno;
 pub(crate) use random::Random;
 pub(crate) use root::Root;
 pub(crate) use stdio::{Stdio, WriteError};
+pub(crate) use volume::{Entry, Handle, OpenHow, Opened};

@@ -261,3 +261,23 @@ fn no_limit_at_all_is_possible() {
         .expect("it runs");
     assert_eq!(outcome.status, Status::Exit(0));
 }
+
+/// Two runs of one image burn the same, though only the first translates.
+#[test]
+fn translation_burns_no_fuel() {
+    let nops = "(drop (i32.const 1))".repeat(10_000);
+    let wat = format!("(module (func (export \"_start\") {nops}))");
+    let image = Image::wasm("long.wat", wat.as_bytes()).expect("valid");
+    let used = || {
+        let limits = Limits {
+            fuel: Some(1 << 30),
+            ..Limits::default()
+        };
+        let sandbox = Sandbox::new(&image).limits(limits);
+        sandbox
+            .run(Program::start("long"))
+            .expect("it runs")
+            .fuel_used
+    };
+    assert_eq!(used(), used());
+}

@@ -8,56 +8,56 @@ use std::{
 };
 
 /// A folder that goes when the test ends.
-pub struct Dir(tempfile::TempDir);
+pub(crate) struct Dir(tempfile::TempDir);
 
 impl Dir {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().expect("a temporary folder"))
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
     /// Writes a file, and the folders above it; its path.
-    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().expect("inside the folder")).expect("folders");
         std::fs::write(&path, content).expect("a file");
         path
     }
 
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path().join(name)).expect("a text file")
     }
 
-    pub fn exists(&self, name: &str) -> bool {
+    pub(crate) fn exists(&self, name: &str) -> bool {
         self.path().join(name).symlink_metadata().is_ok()
     }
 
     /// `GUEST:THIS FOLDER:MODE`.
-    pub fn mount(&self, guest: &str, mode: &str) -> String {
+    pub(crate) fn mount(&self, guest: &str, mode: &str) -> String {
         format!("{guest}:{}:{mode}", self.path().display())
     }
 }
 
 /// The `dormouse` command, at its first word.
-pub fn command() -> Command {
+pub(crate) fn command() -> Command {
     Command::new(env!("CARGO_BIN_EXE_dormouse"))
 }
 
 /// Runs `dormouse` with `words` and an empty stdin.
-pub fn dormouse<W: AsRef<OsStr>>(words: impl IntoIterator<Item = W>) -> Ran {
+pub(crate) fn dormouse<W: AsRef<OsStr>>(words: impl IntoIterator<Item = W>) -> Ran {
     run(command().args(words).stdin(Stdio::null()))
 }
 
 /// Runs `command` to its end.
-pub fn run(command: &mut Command) -> Ran {
+pub(crate) fn run(command: &mut Command) -> Ran {
     Ran::new(command.output().expect("the command starts"))
 }
 
 /// Runs `command` with `input` on its stdin.
-pub fn run_with_input(command: &mut Command, input: &[u8]) -> Ran {
+pub(crate) fn run_with_input(command: &mut Command, input: &[u8]) -> Ran {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -77,10 +77,10 @@ pub fn run_with_input(command: &mut Command, input: &[u8]) -> Ran {
 
 /// A command that has ended.
 #[derive(Debug)]
-pub struct Ran {
-    pub status: ExitStatus,
-    pub stdout: Vec<u8>,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
 }
 
 impl Ran {
@@ -92,13 +92,13 @@ impl Ran {
         }
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 
     /// It exited with 0 and this stdout.
     #[track_caller]
-    pub fn prints(&self, expected: &str) -> &Self {
+    pub(crate) fn prints(&self, expected: &str) -> &Self {
         assert!(
             self.status.success(),
             "{:?}\n{}\n{}",
@@ -112,7 +112,7 @@ impl Ran {
 
     /// It exited with this code.
     #[track_caller]
-    pub fn exits(&self, code: i32) -> &Self {
+    pub(crate) fn exits(&self, code: i32) -> &Self {
         assert_eq!(
             self.status.code(),
             Some(code),
@@ -125,7 +125,7 @@ impl Ran {
 
     /// Its stderr has each of these parts.
     #[track_caller]
-    pub fn says(&self, parts: &[&str]) -> &Self {
+    pub(crate) fn says(&self, parts: &[&str]) -> &Self {
         for part in parts {
             assert!(
                 self.stderr.contains(part),
@@ -139,7 +139,7 @@ impl Ran {
 
 /// A WASI program in the text form: `body` with the usual imports before it
 /// and a memory of one page, exported.
-pub fn guest(body: &str) -> String {
+pub(crate) fn guest(body: &str) -> String {
     format!(
         r#"(module
     (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))

@@ -1,0 +1,101 @@
+"""An event loop for asyncio where there are no sockets to wait on.
+
+The standard loops wake themselves through a socket pair. This one waits by
+sleeping until its next timer; nothing else can happen meanwhile. Functions
+given to an executor run at once, in place, since there are no threads.
+"""
+
+import time
+
+import absent
+
+
+def install():
+    absent.PATCHES["asyncio"] = patch
+
+
+class Timers:
+    """What `BaseEventLoop` waits on, in place of a selector."""
+
+    def select(self, timeout):
+        if timeout is None:
+            raise RuntimeError(
+                "the event loop would wait for ever: no callback is ready, no timer is set, "
+                "and the sandbox has nothing else to wait for"
+            )
+        if timeout > 0:
+            time.sleep(timeout)
+        return ()
+
+    def close(self):
+        pass
+
+
+def patch(asyncio):
+    class SandboxEventLoop(asyncio.BaseEventLoop):
+        """Timers, callbacks and tasks; no sockets, no processes, no threads."""
+
+        def __init__(self):
+            super().__init__()
+            self._selector = Timers()
+
+        def _process_events(self, events):
+            pass
+
+        def _write_to_self(self):
+            pass
+
+        def run_in_executor(self, executor, function, *args):
+            self._check_closed()
+            if executor is not None:
+                return asyncio.wrap_future(executor.submit(function, *args), loop=self)
+            future = self.create_future()
+            try:
+                future.set_result(function(*args))
+            except Exception as error:
+                future.set_exception(error)
+            return future
+
+        async def shutdown_default_executor(self, timeout=None):
+            pass
+
+        async def getaddrinfo(self, host, port, **kwargs):
+            raise absent_socket("getaddrinfo")
+
+        async def getnameinfo(self, address, flags=0):
+            raise absent_socket("getnameinfo")
+
+        async def create_server(self, *args, **kwargs):
+            raise absent_socket("create_server")
+
+        async def create_connection(self, *args, **kwargs):
+            raise absent_socket("create_connection")
+
+        async def create_datagram_endpoint(self, *args, **kwargs):
+            raise absent_socket("create_datagram_endpoint")
+
+        async def create_unix_connection(self, *args, **kwargs):
+            raise absent_socket("create_unix_connection")
+
+        async def create_unix_server(self, *args, **kwargs):
+            raise absent_socket("create_unix_server")
+
+        async def subprocess_exec(self, *args, **kwargs):
+            raise OSError(absent.errno.ENOTSUP, f"{absent.PROCESSES} (subprocess_exec)")
+
+        async def subprocess_shell(self, *args, **kwargs):
+            raise OSError(absent.errno.ENOTSUP, f"{absent.PROCESSES} (subprocess_shell)")
+
+    class SandboxEventLoopPolicy(asyncio.events.BaseDefaultEventLoopPolicy):
+        _loop_factory = SandboxEventLoop
+
+    for name in ("SandboxEventLoop", "SandboxEventLoopPolicy"):
+        cls = locals()[name]
+        cls.__module__, cls.__qualname__ = "asyncio", name
+    asyncio.SelectorEventLoop = SandboxEventLoop
+    asyncio.DefaultEventLoopPolicy = SandboxEventLoopPolicy
+    asyncio.set_event_loop_policy(SandboxEventLoopPolicy())
+
+
+def absent_socket(name):
+    return OSError(absent.errno.ENOTSUP, f"{absent.SOCKETS} ({name})")

@@ -1,0 +1,65 @@
+"""What the sandbox has none of fails, and says so."""
+
+import concurrent.futures
+import os
+import socket
+import subprocess
+import threading
+
+
+def refused(kind, call):
+    try:
+        call()
+    except kind as error:
+        assert "the sandbox has no" in str(error), (call, error)
+    else:
+        raise AssertionError(f"not refused: {call}")
+
+
+def imported(name):
+    return lambda: __import__(name)
+
+
+refused(RuntimeError, lambda: threading.Thread(target=print).start())
+refused(RuntimeError, lambda: threading.Timer(1, print).start())
+refused(ImportError, lambda: concurrent.futures.ThreadPoolExecutor())
+refused(ImportError, lambda: concurrent.futures.ProcessPoolExecutor())
+refused(OSError, lambda: subprocess.run(["ls"]))
+refused(OSError, lambda: subprocess.Popen("ls", shell=True))
+refused(OSError, lambda: subprocess.check_output(["ls"]))
+refused(OSError, lambda: os.system("ls"))
+refused(OSError, lambda: os.popen("ls"))
+refused(OSError, socket.socket)
+refused(OSError, socket.socketpair)
+refused(OSError, lambda: socket.create_connection(("127.0.0.1", 80)))
+refused(OSError, lambda: socket.create_server(("127.0.0.1", 80)))
+refused(OSError, lambda: socket.getaddrinfo("localhost", 80))
+refused(OSError, lambda: socket.gethostbyname("localhost"))
+refused(ModuleNotFoundError, imported("ssl"))
+refused(ModuleNotFoundError, imported("multiprocessing"))
+refused(ModuleNotFoundError, imported("ctypes"))
+
+
+def fetch():
+    import urllib.request
+
+    urllib.request.urlopen("http://127.0.0.1/")
+
+
+refused(OSError, fetch)
+
+# What needs no second thread works.
+lock = threading.Lock()
+with lock:
+    assert lock.locked()
+local = threading.local()
+local.x = 1
+assert threading.current_thread() is threading.main_thread()
+assert not hasattr(os, "fork")
+
+
+class Worker(threading.Thread):
+    pass
+
+
+print("ok")
