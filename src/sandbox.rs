@@ -214,6 +214,7 @@ impl Sandbox {
             .host_path
             .as_deref()
             .and_then(|path| root.guest_path(path));
+        let mut javascript_path = None;
         let (args, env) = match self.image.guest_language() {
             Some(Language::Python) => {
                 let terminal = stdio.is_terminal(1);
@@ -225,7 +226,10 @@ impl Sandbox {
                 });
                 (language::python::args(), Vec::new())
             }
-            Some(Language::JavaScript) => (Vec::new(), Vec::new()),
+            Some(Language::JavaScript) => {
+                javascript_path = guest_path;
+                (Vec::new(), environment(&self.grants))
+            }
             None => {
                 let name = program.name.clone().into_bytes();
                 let args = std::iter::once(name)
@@ -236,12 +240,11 @@ impl Sandbox {
         };
         let mut context = Context::new(root, stdio, clock, random)?;
         context.set_strings(args, env);
-        Ok(State::new(
-            context,
-            self.limits.memory,
-            self.limits.fuel,
-            meter,
-        ))
+        let mut state = State::new(context, self.limits.memory, self.limits.fuel, meter);
+        if javascript_path.is_some() {
+            state.language::<language::javascript::Data>().guest_path = javascript_path;
+        }
+        Ok(state)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::State;
 use crate::{Error, ErrorKind, Limit, engine::Stop};
-use wasmi::{Func, ResumableCall, Store, TrapCode, Val};
+use wasmi::{Caller, Func, ResumableCall, Store, TrapCode, Val};
 
 /// Fuel given at a time where a deadline has to be looked at: some ten
 /// milliseconds of work.
@@ -76,4 +76,23 @@ pub(super) fn note_limits(store: &mut Store<State>, stop: Stop) -> Stop {
         }
         _ => stop,
     }
+}
+
+/// Whether fuel is metered.
+pub(crate) fn is_metered(caller: &Caller<'_, State>) -> bool {
+    caller.get_fuel().is_ok()
+}
+
+/// Makes at least `wanted` fuel ready, if the run's limit allows, for calls
+/// that a host function makes into the guest: those can't be paused.
+pub(crate) fn top_up(caller: &mut Caller<'_, State>, wanted: u64) -> Result<(), Stop> {
+    let Ok(left) = caller.get_fuel() else {
+        return Ok(());
+    };
+    if left >= wanted {
+        return Ok(());
+    }
+    caller.data().meter.check_deadline()?;
+    let more = caller.data_mut().fuel.take(wanted - left);
+    caller.set_fuel(left + more)
 }

@@ -4,6 +4,7 @@ mod call;
 mod limiter;
 mod state;
 
+pub(crate) use call::{is_metered, top_up};
 pub(crate) use state::State;
 
 use crate::{
@@ -184,6 +185,14 @@ impl Instance {
 
     pub(crate) fn store(&self) -> &Store<State> {
         &self.store
+    }
+
+    pub(crate) fn store_mut(&mut self) -> &mut Store<State> {
+        &mut self.store
+    }
+
+    pub(crate) fn raw(&self) -> &wasmi::Instance {
+        &self.instance
     }
 
     pub(crate) fn state(&self) -> &State {

@@ -1,5 +1,6 @@
 //! What the languages need beyond plain WASI.
 
+pub(crate) mod javascript;
 pub(crate) mod python;
 pub(crate) mod wasm;
 
@@ -64,7 +65,7 @@ pub(crate) fn run(
     match (language, &program.entry) {
         (None, Entry::Invoke { function, args }) => wasm::invoke(instance, function, args),
         (None | Some(Language::Python), _) => wasm::start(instance),
-        (Some(Language::JavaScript), _) => wasm::start(instance),
+        (Some(Language::JavaScript), _) => javascript::run(instance, program),
     }
 }
 
@@ -72,6 +73,6 @@ pub(crate) fn run(
 pub(crate) fn link(language: Option<Language>) -> fn(&mut Linker<State>) -> Result<(), Error> {
     match language {
         None | Some(Language::Python) => |_| Ok(()),
-        Some(Language::JavaScript) => |_| Ok(()),
+        Some(Language::JavaScript) => javascript::link,
     }
 }

@@ -78,7 +78,7 @@ impl Context {
         &self.args
     }
 
-    pub(super) fn env(&self) -> &Vec<Vec<u8>> {
+    pub(crate) fn env(&self) -> &Vec<Vec<u8>> {
         &self.env
     }
 

@@ -40,5 +40,5 @@ pub(crate) use device::block_on;
 pub(crate) use errno::Errno;
 pub(crate) use random::Random;
 pub(crate) use root::Root;
-pub(crate) use stdio::{Stdio, WriteError};
-pub(crate) use volume::{Entry, Handle, OpenHow, Opened};
+pub(crate) use stdio::{Input, Sink, Stdio, WriteError};
+pub(crate) use volume::{Handle, OpenHow, Opened};

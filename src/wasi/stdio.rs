@@ -39,12 +39,6 @@ impl Stdio {
         })
     }
 
-    /// Reads what the program's input has, at most `buffer`'s length; 0 at
-    /// its end.
-    pub(crate) fn read(&self, buffer: &mut [u8]) -> Result<usize, WriteError> {
-        self.input.read(buffer)
-    }
-
     /// Whether fd 0, 1 or 2 is a terminal.
     pub(crate) fn is_terminal(&self, fd: u32) -> bool {
         match fd {

@@ -4,6 +4,7 @@
 
 mod cli;
 mod guests;
+mod javascript;
 mod limits;
 mod mounts;
 mod python;

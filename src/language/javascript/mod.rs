@@ -1,0 +1,80 @@
+//! JavaScript: QuickJS-NG as a Wasm reactor, driven through its C interface.
+//!
+//! A run has two parts. [`bootstrap::prepare`] starts the engine and evaluates
+//! `runtimes/javascript/`; it learns nothing of the run (arguments,
+//! environment, time, randomness), so that its result can be kept. Then
+//! [`run`] evaluates the program and drives the event loop until nothing is
+//! left to do.
+//!
+//! What a program is: a script, unless its name ends in `.mjs` or it only
+//! parses as a module (it imports, exports, or awaits at its top level).
+
+mod answer;
+mod bootstrap;
+mod call;
+mod event_loop;
+mod exports;
+mod file_calls;
+mod functions;
+mod imports;
+mod modules;
+mod program;
+mod rejections;
+mod stream;
+mod text;
+mod url;
+
+use crate::{Error, Program, engine::Stop, instance::Instance, language::wasm::Ran};
+pub(crate) use imports::link;
+
+/// What the host keeps for one run of JavaScript.
+#[derive(Default)]
+pub(crate) struct Data {
+    /// The engine's exports, once it is instantiated.
+    exports: Option<exports::Exports>,
+    rejections: rejections::Rejections,
+    streams: stream::Streams,
+    /// Where relative paths begin.
+    cwd: Option<String>,
+    /// What the engine calls the main program.
+    main_name: String,
+    /// Where the script lies in the guest's files, if it does.
+    pub(crate) guest_path: Option<String>,
+}
+
+impl Data {
+    /// An absolute guest path.
+    fn resolve(&self, path: &str) -> String {
+        if path.starts_with('/') {
+            return path.to_owned();
+        }
+        let cwd = self.cwd();
+        let separator = if cwd.ends_with('/') { "" } else { "/" };
+        format!("{cwd}{separator}{path}")
+    }
+
+    fn cwd(&self) -> &str {
+        self.cwd.as_deref().unwrap_or("/")
+    }
+}
+
+/// Runs `program` in a fresh instance of the engine.
+pub(crate) fn run(instance: &mut Instance, program: &Program) -> Ran {
+    let prepared = bootstrap::prepare(instance)?;
+    let ended = prepared.and_then(|engine| program::run(instance, &engine, program));
+    Ok(ended.and_then(|code| match code {
+        0 => Ok(Vec::new()),
+        code => Err(Stop::i32_exit(code)),
+    }))
+}
+
+/// The guest does not have what we need of it.
+fn guest_error(message: impl std::fmt::Display) -> Error {
+    Error::new(
+        crate::ErrorKind::Guest,
+        format!(
+            "the JavaScript guest is not the one that Dormouse knows: {message}; \
+             `dormouse guest remove javascript` brings the known one back"
+        ),
+    )
+}

@@ -1,0 +1,454 @@
+//! The prepared engine, and what happens to a program in it.
+
+use super::{
+    Data,
+    bootstrap::Handles,
+    event_loop,
+    exports::{Exports, address, pointer},
+    modules::{meta, strip_mark},
+    stream::Fail,
+};
+use crate::{Program, engine::Stop, instance::Instance, program::Entry};
+use wasmi::{Func, Val};
+
+/// A program whose top level waits for ever ends so, as elsewhere.
+pub(super) const EXIT_NEVER_SETTLED: i32 = 13;
+
+/// A program that ends by an error.
+pub(super) const EXIT_UNCAUGHT: i32 = 1;
+
+/// Tag of the engine's exceptions, in a value's upper half.
+const TAG_EXCEPTION: u64 = 6;
+
+/// Bytes of a stack that are looked at for a syntax error's position.
+const MAX_POSITION: usize = 4096;
+
+/// The engine after its preparation. Calls are made on the instance that
+/// holds it.
+#[derive(Clone, Copy)]
+pub(super) struct Engine {
+    pub(super) exports: Exports,
+    pub(super) handles: Handles,
+}
+
+/// The engine has an exception: what it is, as a handle.
+pub(super) struct Thrown(pub(super) i32);
+
+/// Outer: a limit or trap. Inner: an exception.
+pub(super) type Evaluated<T> = Result<Result<T, Thrown>, Stop>;
+
+/// Runs `program`; its exit code.
+pub(super) fn run(
+    instance: &mut Instance,
+    engine: &Engine,
+    program: &Program,
+) -> Result<i32, Stop> {
+    engine.open_streams(instance);
+    let (Entry::Code(source) | Entry::Script(source)) = &program.entry else {
+        return Err(Stop::new("JavaScript runs source text only"));
+    };
+    instance.store_mut().data_mut().language::<Data>().main_name = program.name.clone();
+    let code = match start(instance, engine, program)? {
+        Ok(()) => match evaluate(instance, engine, program, source)? {
+            Ok(main) => event_loop::run(instance, engine, main)?,
+            Err(Thrown(error)) => engine.report(instance, error, false)?,
+        },
+        Err(Thrown(error)) => engine.report(instance, error, false)?,
+    };
+    instance
+        .store_mut()
+        .data_mut()
+        .language::<Data>()
+        .streams
+        .flush()?;
+    Ok(code)
+}
+
+/// Tells the runtime what this run is about.
+fn start(instance: &mut Instance, engine: &Engine, program: &Program) -> Evaluated<()> {
+    let mut text = program.name.replace('\0', "");
+    for argument in &program.args {
+        text.push('\0');
+        text.push_str(&String::from_utf8_lossy(argument));
+    }
+    let Ok(at) = engine.copy_in(instance, text.as_bytes())? else {
+        return engine.exception(instance).map(Err);
+    };
+    let new_string = engine.exports.qjs_new_string.func();
+    let args = Engine::ask(instance, new_string, &[at, pointer(text.len())])?;
+    let result = engine.call(instance, engine.handles.start, &[args])?;
+    Ok(engine.checked(instance, result)?.map(|_| ()))
+}
+
+/// Evaluates the source: the promise of a module, or a script's value.
+fn evaluate(
+    instance: &mut Instance,
+    engine: &Engine,
+    program: &Program,
+    source: &[u8],
+) -> Evaluated<i32> {
+    let source = strip_mark(source);
+    if program.name.ends_with(".mjs") {
+        return engine.run_module(instance, &program.name, source);
+    }
+    let script_error = match engine.compile(instance, &program.name, source, Engine::SCRIPT)? {
+        Ok(script) => return engine.run_compiled(instance, script),
+        Err(error) => error,
+    };
+    if !engine.is_named(instance, script_error.0, "SyntaxError")? {
+        return Ok(Err(script_error));
+    }
+    // What is no script may still be a module: one that imports, exports, or
+    // awaits at its top level. If it is neither, the parser that came further
+    // knows better what is wrong.
+    match engine.run_module(instance, &program.name, source)? {
+        Err(error) if engine.is_named(instance, error.0, "SyntaxError")? => {
+            let as_script = engine.position(instance, script_error.0)?;
+            let as_module = engine.position(instance, error.0)?;
+            Ok(Err(if as_module > as_script {
+                error
+            } else {
+                script_error
+            }))
+        }
+        other => Ok(other),
+    }
+}
+
+impl Engine {
+    /// Flags of the engine's evaluation.
+    pub(super) const SCRIPT: i32 = 0;
+    pub(super) const MODULE: i32 = 1;
+    const COMPILE_ONLY: i32 = 1 << 5;
+
+    /// Calls a function of integers that gives an integer or nothing.
+    pub(super) fn ask(instance: &mut Instance, func: &Func, args: &[i32]) -> Result<i32, Stop> {
+        let mut params = [const { Val::I32(0) }; 5];
+        for (param, arg) in params.iter_mut().zip(args) {
+            *param = Val::I32(*arg);
+        }
+        let count = args.len().min(params.len());
+        let mut results = [Val::I32(0)];
+        let used = func.ty(instance.store()).results().len().min(1);
+        instance.call(*func, &params[..count], &mut results[..used])?;
+        Ok(results[0].i32().unwrap_or(0))
+    }
+
+    /// A number's handle read, and freed.
+    pub(super) fn take_number(&self, instance: &mut Instance, handle: i32) -> Result<f64, Stop> {
+        let mut results = [Val::F64(0.0.into())];
+        instance.call(
+            *self.exports.qjs_get_float64.func(),
+            &[Val::I32(handle)],
+            &mut results,
+        )?;
+        self.free(instance, handle)?;
+        Ok(results[0].f64().map_or(f64::NAN, f64::from))
+    }
+
+    pub(super) fn free(&self, instance: &mut Instance, handle: i32) -> Result<(), Stop> {
+        Self::ask(instance, self.exports.qjs_free_value.func(), &[handle]).map(|_| ())
+    }
+
+    /// A copy of `bytes` in the engine's memory, NUL-terminated.
+    pub(super) fn copy_in(
+        &self,
+        instance: &mut Instance,
+        bytes: &[u8],
+    ) -> Result<Result<i32, String>, Stop> {
+        let at = Self::ask(
+            instance,
+            self.exports.wasm_malloc.func(),
+            &[pointer(bytes.len() + 1)],
+        )?;
+        if at == 0 {
+            return Ok(Err("its memory is full".to_owned()));
+        }
+        let store = instance.store_mut();
+        let written = self.exports.write(store, at, bytes).and_then(|()| {
+            self.exports
+                .write(store, pointer(address(at) + bytes.len()), &[0])
+        });
+        Ok(written
+            .map(|()| at)
+            .ok_or_else(|| "it allocated outside its memory".to_owned()))
+    }
+
+    /// Calls a JavaScript function; the handle of its result or exception.
+    pub(super) fn call(
+        &self,
+        instance: &mut Instance,
+        function: i32,
+        args: &[i32],
+    ) -> Result<i32, Stop> {
+        let bytes: Vec<u8> = args.iter().flat_map(|arg| arg.to_le_bytes()).collect();
+        let written = self
+            .exports
+            .write(instance.store_mut(), self.handles.scratch, &bytes);
+        written.ok_or_else(|| super::imports::broken("arguments outside its memory"))?;
+        let params = [
+            function,
+            self.handles.undefined,
+            pointer(args.len()),
+            self.handles.scratch,
+        ];
+        Self::ask(instance, self.exports.qjs_call.func(), &params)
+    }
+
+    /// Evaluates a text; the handle of the result or exception.
+    pub(super) fn eval(
+        &self,
+        instance: &mut Instance,
+        name: &str,
+        source: &[u8],
+        flags: i32,
+    ) -> Result<Result<i32, String>, Stop> {
+        let Ok(text) = self.copy_in(instance, source)? else {
+            return Ok(Err("its memory is full".to_owned()));
+        };
+        let Ok(file) = self.copy_in(instance, name.replace('\0', "").as_bytes())? else {
+            return Ok(Err("its memory is full".to_owned()));
+        };
+        let params = [text, pointer(source.len()), file, flags];
+        let result = Self::ask(instance, self.exports.qjs_eval.func(), &params)?;
+        Self::ask(instance, self.exports.wasm_free.func(), &[text])?;
+        Self::ask(instance, self.exports.wasm_free.func(), &[file])?;
+        Ok(Ok(result))
+    }
+
+    /// `value`, unless it stands for an exception.
+    pub(super) fn checked(&self, instance: &mut Instance, value: i32) -> Evaluated<i32> {
+        if value != 0 && Self::ask(instance, self.exports.qjs_is_exception.func(), &[value])? == 0 {
+            return Ok(Ok(value));
+        }
+        self.exception(instance).map(Err)
+    }
+
+    pub(super) fn exception(&self, instance: &mut Instance) -> Result<Thrown, Stop> {
+        Self::ask(instance, self.exports.qjs_get_exception.func(), &[]).map(Thrown)
+    }
+
+    fn compile(
+        &self,
+        instance: &mut Instance,
+        name: &str,
+        source: &[u8],
+        flags: i32,
+    ) -> Evaluated<i32> {
+        match self.eval(instance, name, source, flags | Self::COMPILE_ONLY)? {
+            Ok(value) => self.checked(instance, value),
+            Err(_) => {
+                let context = Self::ask(instance, self.exports.qjs_get_context_ptr.func(), &[])?;
+                let mut results = [Val::I64(0)];
+                let throw = *self.exports.JS_ThrowOutOfMemory.func();
+                instance.call(throw, &[Val::I32(context)], &mut results)?;
+                self.exception(instance).map(Err)
+            }
+        }
+    }
+
+    fn run_module(&self, instance: &mut Instance, name: &str, source: &[u8]) -> Evaluated<i32> {
+        let path = instance
+            .store_mut()
+            .data_mut()
+            .language::<Data>()
+            .guest_path
+            .clone();
+        let name = path.as_deref().unwrap_or(name);
+        match self.compile(instance, name, source, Self::MODULE)? {
+            Ok(module) => {
+                if let Some(path) = &path {
+                    self.set_meta(instance, module, path)?;
+                }
+                self.run_compiled(instance, module)
+            }
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    /// Fills `import.meta` of a compiled module.
+    fn set_meta(&self, instance: &mut Instance, module: i32, path: &str) -> Result<(), Stop> {
+        let context = Self::ask(instance, self.exports.qjs_get_context_ptr.func(), &[])?;
+        let value = self.exports.read_u64(instance.store(), module).unwrap_or(0);
+        let params = [Val::I32(context), Val::I32(value as u32 as i32)];
+        let mut results = [Val::I64(0)];
+        instance.call(*self.exports.JS_GetImportMeta.func(), &params, &mut results)?;
+        let Some(object) = self.hold(instance, results[0].i64().unwrap_or(0))? else {
+            return Ok(());
+        };
+        for (key, text) in meta(path) {
+            let (Ok(key), Ok(at)) = (
+                self.copy_in(instance, key.as_bytes())?,
+                self.copy_in(instance, text.as_bytes())?,
+            ) else {
+                return Ok(());
+            };
+            let new_string = self.exports.qjs_new_string.func();
+            let value = Self::ask(instance, new_string, &[at, pointer(text.len())])?;
+            Self::ask(
+                instance,
+                self.exports.qjs_set_prop_string.func(),
+                &[object, key, value],
+            )?;
+            self.free(instance, value)?;
+        }
+        self.free(instance, object)
+    }
+
+    /// A handle of a value that the engine gave us plainly.
+    fn hold(&self, instance: &mut Instance, value: i64) -> Result<Option<i32>, Stop> {
+        // Any handle's cell will do: its undefined needs no freeing.
+        let cell = Self::ask(instance, self.exports.qjs_get_undefined.func(), &[])?;
+        let written = self
+            .exports
+            .write(instance.store_mut(), cell, &value.to_le_bytes());
+        Ok(written.map(|()| cell))
+    }
+
+    /// Runs a compiled script or module; its value or its promise.
+    fn run_compiled(&self, instance: &mut Instance, compiled: i32) -> Evaluated<i32> {
+        let context = Self::ask(instance, self.exports.qjs_get_context_ptr.func(), &[])?;
+        let value = self
+            .exports
+            .read_u64(instance.store(), compiled)
+            .unwrap_or(0);
+        let params = [Val::I32(context), Val::I64(value.cast_signed())];
+        let mut results = [Val::I64(0)];
+        // The engine frees the compiled value itself.
+        instance.call(*self.exports.JS_EvalFunction.func(), &params, &mut results)?;
+        let result = results[0].i64().unwrap_or(0);
+        if result.cast_unsigned() >> 32 == TAG_EXCEPTION {
+            return self.exception(instance).map(Err);
+        }
+        match self.hold(instance, result)? {
+            Some(handle) => Ok(Ok(handle)),
+            None => self.exception(instance).map(Err),
+        }
+    }
+
+    /// Runs what promises have to be done, to the end.
+    pub(super) fn run_jobs(&self, instance: &mut Instance) -> Evaluated<()> {
+        while Self::ask(instance, self.exports.qjs_is_job_pending.func(), &[])? != 0 {
+            if Self::ask(instance, self.exports.qjs_execute_pending_job.func(), &[])? < 0 {
+                return self.exception(instance).map(Err);
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Shows an error that nobody caught; the program's exit code.
+    pub(super) fn report(
+        &self,
+        instance: &mut Instance,
+        error: i32,
+        in_promise: bool,
+    ) -> Result<i32, Stop> {
+        // With its memory full, the engine throws null where it can't make the
+        // error that it means.
+        let refused = instance.state().meter.memory_refused();
+        if refused && Self::ask(instance, self.exports.qjs_is_null.func(), &[error])? != 0 {
+            self.write_error(instance, "Uncaught InternalError: out of memory\n")?;
+            return Ok(EXIT_UNCAUGHT);
+        }
+        let flag = if in_promise {
+            self.exports.qjs_get_true
+        } else {
+            self.exports.qjs_get_false
+        };
+        let flag = Self::ask(instance, flag.func(), &[])?;
+        let result = self.call(instance, self.handles.report, &[error, flag])?;
+        if self.checked(instance, result)?.is_err() {
+            self.report_plainly(instance, error)?;
+        }
+        instance
+            .store_mut()
+            .data_mut()
+            .language::<Data>()
+            .streams
+            .flush()?;
+        Ok(EXIT_UNCAUGHT)
+    }
+
+    /// Shows an error that can't be shown well: for want of memory, mostly.
+    fn report_plainly(&self, instance: &mut Instance, error: i32) -> Result<(), Stop> {
+        // Only an error's text may be asked for: a program's own object could
+        // run its own code here, and go on for ever.
+        let is_error = Self::ask(instance, self.exports.qjs_is_error.func(), &[error])? != 0;
+        let text = if is_error {
+            self.text(instance, error)?
+        } else {
+            String::new()
+        };
+        let text = if text.is_empty() {
+            "an error that can't be shown"
+        } else {
+            &text
+        };
+        self.write_error(instance, &format!("Uncaught {text}\n"))
+    }
+
+    /// Writes to the program's stderr; that it can't be written to is no
+    /// reason to stop.
+    pub(super) fn write_error(&self, instance: &mut Instance, line: &str) -> Result<(), Stop> {
+        let streams = &mut instance.store_mut().data_mut().language::<Data>().streams;
+        match streams
+            .get(2)
+            .and_then(|stream| stream.write(line.as_bytes()))
+        {
+            Err(Fail::Stop(stop)) => Err(stop),
+            _ => Ok(()),
+        }
+    }
+
+    /// A value as text; empty if it has none.
+    pub(super) fn text(&self, instance: &mut Instance, handle: i32) -> Result<String, Stop> {
+        let scratch = self.handles.scratch;
+        let get = self.exports.qjs_get_string_len.func();
+        let text = Self::ask(instance, get, &[handle, scratch])?;
+        if text == 0 {
+            let Thrown(exception) = self.exception(instance)?;
+            self.free(instance, exception)?;
+            return Ok(String::new());
+        }
+        let len = self
+            .exports
+            .read_u32(instance.store(), scratch)
+            .unwrap_or(0) as usize;
+        let bytes = self
+            .exports
+            .slice(instance.store(), text, len)
+            .unwrap_or_default();
+        let shown = String::from_utf8_lossy(bytes).into_owned();
+        Self::ask(instance, self.exports.qjs_free_cstring.func(), &[text])?;
+        Ok(shown)
+    }
+
+    fn property(&self, instance: &mut Instance, object: i32, name: &str) -> Result<String, Stop> {
+        let Ok(at) = self.copy_in(instance, name.as_bytes())? else {
+            return Ok(String::new());
+        };
+        let get = self.exports.qjs_get_prop_string.func();
+        let value = Self::ask(instance, get, &[object, at])?;
+        let text = self.text(instance, value)?;
+        self.free(instance, value)?;
+        Self::ask(instance, self.exports.wasm_free.func(), &[at])?;
+        Ok(text)
+    }
+
+    fn is_named(&self, instance: &mut Instance, error: i32, name: &str) -> Result<bool, Stop> {
+        Ok(self.property(instance, error, "name")? == name)
+    }
+
+    /// Line and column that a syntax error's stack ends in.
+    fn position(&self, instance: &mut Instance, error: i32) -> Result<(u32, u32), Stop> {
+        let mut stack = self.property(instance, error, "stack")?;
+        stack.truncate(stack.floor_char_boundary(MAX_POSITION));
+        let line = stack.lines().next().unwrap_or_default();
+        let mut parts = line
+            .rsplit(':')
+            .map(|part| part.trim_end_matches(')').parse().unwrap_or(0));
+        let column = parts.next().unwrap_or(0);
+        let line = parts.next().unwrap_or(0);
+        Ok((line, column))
+    }
+}
