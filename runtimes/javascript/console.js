@@ -14,7 +14,7 @@
     if (indent !== '') { // inside console.group
       text = indent + (P.includes(text, '\n') ? P.join(P.split(text, '\n'), `\n${indent}`) : text);
     }
-    host.write(fd, `${text}\n`);
+    host.write(fd, text + '\n');
   }
 
   const show = (value) => (typeof value === 'string' ? value : inspect(value));
@@ -95,7 +95,7 @@
 
   function log(...values) {
     if (values.length === 1 && typeof values[0] === 'string' && indent === '') {
-      host.write(OUT, `${values[0]}\n`); // most calls by far
+      host.write(OUT, values[0] + '\n'); // most calls by far
     } else {
       write(OUT, format(values));
     }

@@ -96,3 +96,15 @@ pub(crate) fn top_up(caller: &mut Caller<'_, State>, wanted: u64) -> Result<(), 
     let more = caller.data_mut().fuel.take(wanted - left);
     caller.set_fuel(left + more)
 }
+
+/// Takes back what [`top_up`] made ready beyond a slice, so that the deadline
+/// is looked at as often as ever.
+pub(crate) fn settle(caller: &mut Caller<'_, State>) -> Result<(), Stop> {
+    match caller.get_fuel() {
+        Ok(left) if left > SLICE => {
+            caller.data_mut().fuel.give_back(left - SLICE);
+            caller.set_fuel(SLICE)
+        }
+        _ => Ok(()),
+    }
+}

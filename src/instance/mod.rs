@@ -4,7 +4,7 @@ mod call;
 mod limiter;
 mod state;
 
-pub(crate) use call::{is_metered, top_up};
+pub(crate) use call::{is_metered, settle, top_up};
 pub(crate) use state::State;
 
 use crate::{

@@ -187,6 +187,7 @@ impl Bootstrap<'_> {
     fn check_values(&mut self) -> Step<()> {
         let undefined = self.engine.handles.undefined;
         let seven = expect!(self.evaluate("dormouse:check", "7", Engine::SCRIPT));
+        let text = expect!(self.evaluate("dormouse:check", "'x'", Engine::SCRIPT));
         let get_true = self.engine.exports.qjs_get_true;
         let truth = self.ask(get_true.func(), &[])?;
         let store = self.instance.store();
@@ -194,6 +195,7 @@ impl Bootstrap<'_> {
         if read(seven) == Some(7)
             && read(truth) == Some(1 << 32 | 1)
             && read(undefined).map(|value| value >> 32) == Some(3)
+            && read(text).map(|value| value >> 32) == Some(0xffff_fff9)
         {
             return Ok(Ok(()));
         }

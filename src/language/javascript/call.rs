@@ -18,13 +18,14 @@ const MAX_ARGUMENTS: usize = 16;
 const NESTED_FUEL: u64 = 400_000;
 
 /// More of it for each byte that the engine copies or decodes for us.
-const NESTED_FUEL_PER_BYTE: u64 = 64;
+const NESTED_FUEL_PER_BYTE: u64 = 256;
 
 /// Upper halves of the engine's 64-bit values (its NaN boxing).
 const TAG_INT: u32 = 0;
 const TAG_BOOL: u32 = 1;
 const TAG_NULL: u32 = 2;
 const TAG_UNDEFINED: u32 = 3;
+const TAG_STRING: u32 = (-7_i32).cast_unsigned();
 
 /// Why a host function gives no answer.
 pub(super) enum Failure {
@@ -85,6 +86,11 @@ impl<'a> Call<'a> {
         func.call(&mut self.caller, params)
     }
 
+    /// Ends the call: what was made ready and not burnt goes back.
+    pub(super) fn settle(&mut self) -> Result<(), Stop> {
+        crate::instance::settle(&mut self.caller)
+    }
+
     /// Fuel for a call that works on `bytes` bytes.
     pub(super) fn fuel_for(&mut self, bytes: usize) -> Result<(), Stop> {
         let fuel = (bytes as u64).saturating_mul(NESTED_FUEL_PER_BYTE);
@@ -142,9 +148,11 @@ impl<'a> Call<'a> {
     /// Whether argument `index` is a string. Only then may the engine be asked
     /// for its text: other values would run the program's `toString`.
     pub(super) fn is_string(&mut self, index: usize) -> Result<bool, Stop> {
-        match self.handle(index)? {
-            Some(handle) => Ok(self.ask(self.exports.qjs_is_string, (handle,))? != 0),
-            None => Ok(false),
+        match (self.handle(index)?, self.raw(index)?) {
+            (_, Some((TAG_STRING, _))) => Ok(true),
+            // A string that is still in pieces has a tag of its own.
+            (Some(handle), _) => Ok(self.ask(self.exports.qjs_is_string, (handle,))? != 0),
+            (None, _) => Ok(false),
         }
     }
 
@@ -174,7 +182,7 @@ impl<'a> Call<'a> {
         let limit = self.exports.memory.data_size(&self.caller);
         // The length is not known yet; decoding is cheap next to this.
         if crate::instance::is_metered(&self.caller) {
-            self.fuel_for(limit / 16)?;
+            self.fuel_for(limit / 4)?;
         }
         let cell = self.data().streams.scratch();
         let text = self.ask(self.exports.qjs_get_string_len, (handle, cell))?;

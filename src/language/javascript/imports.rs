@@ -35,7 +35,9 @@ fn add(linker: &mut Linker<State>) -> Result<(), LinkerError> {
         |caller: Caller<'_, State>, name: i32, name_len: i32, _this: i32, argc: i32, argv: i32| {
             let mut call = Call::new(caller, argc, argv)?;
             let answer = functions::dispatch(&mut call, name, name_len);
-            answer::give(&mut call, answer)
+            let given = answer::give(&mut call, answer)?;
+            call.settle()?;
+            Ok::<_, Stop>(given)
         },
     )?;
     linker.func_wrap(

@@ -20,9 +20,6 @@ pub(super) const EXIT_UNCAUGHT: i32 = 1;
 /// Tag of the engine's exceptions, in a value's upper half.
 const TAG_EXCEPTION: u64 = 6;
 
-/// Bytes of a stack that are looked at for a syntax error's position.
-const MAX_POSITION: usize = 4096;
-
 /// The engine after its preparation. Calls are made on the instance that
 /// holds it.
 #[derive(Clone, Copy)]
@@ -441,8 +438,7 @@ impl Engine {
 
     /// Line and column that a syntax error's stack ends in.
     fn position(&self, instance: &mut Instance, error: i32) -> Result<(u32, u32), Stop> {
-        let mut stack = self.property(instance, error, "stack")?;
-        stack.truncate(stack.floor_char_boundary(MAX_POSITION));
+        let stack = self.property(instance, error, "stack")?;
         let line = stack.lines().next().unwrap_or_default();
         let mut parts = line
             .rsplit(':')
