@@ -256,3 +256,20 @@ fn functions_of_the_host_survive_any_argument() {
     let ran = run_with_input(command().args(["-l", "js", "-c", source]), b"");
     ran.exits(0).says(&["survived"]);
 }
+
+#[test]
+fn metered_programs_may_ask_the_host_for_much_at_once() {
+    let source = "const text = 'ü'.repeat(2e6); const bytes = new TextEncoder().encode(text); \
+        print(bytes.length, new TextDecoder().decode(bytes) === text); std.gc()";
+    dormouse(["--fuel", "1000000000000", "-l", "js", "-c", source]).prints("4000000 true\n");
+    dormouse([
+        "--fuel",
+        "300000000",
+        "-l",
+        "js",
+        "-c",
+        "for (;;) performance.now()",
+    ])
+    .exits(124)
+    .says(&["fuel"]);
+}
