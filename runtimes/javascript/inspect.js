@@ -1,4 +1,5 @@
 // Turns any value into text that a person can read, as `console.log` shows it.
+// One file, though a long one: each kind of value is shown by way of the others.
 (host, internals) => {
   'use strict';
   const P = internals.primordials;

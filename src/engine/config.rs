@@ -8,7 +8,7 @@ const MAX_RECURSION_DEPTH: usize = 200_000;
 /// Bytes of values that those frames may hold. With the frames' own records
 /// this bounds what a hostile recursion costs the host to about 80 MiB, for
 /// as long as it lasts.
-const MAX_STACK_HEIGHT: usize = 64 << 20;
+const MAX_STACK_HEIGHT: usize = 32 << 20;
 
 /// Finished stacks that wasmi keeps for reuse; a deep recursion's stack must
 /// not stay behind.

@@ -172,7 +172,7 @@ fn deep_recursion_can_be_caught() {
         "new (class A { constructor() { new A() } })()",
         "JSON.parse('['.repeat(200000))",
         "eval('('.repeat(200000) + '1' + ')'.repeat(200000))",
-        "let a = []; for (let i = 0; i < 200000; i++) a = [a]; JSON.stringify(a)",
+        "let a = []; for (let i = 0; i < 200000; i++) a = [a]; a.flat(Infinity)",
         "let a = []; for (let i = 0; i < 200000; i++) a = [a]; structuredClone(a)",
         "let p = {}; for (let i = 0; i < 200000; i++) p = new Proxy(p, {}); p.x",
         "'a'.replace(/a/, function f() { return 'a'.replace(/a/, f) })",
@@ -231,7 +231,7 @@ fn ten_megabytes_of_lines_come_through() {
 
 #[test]
 fn functions_of_the_host_survive_any_argument() {
-    // `Error.prepareStackTrace` shows a program the runtime's own functions.
+    // Every public function that leads to the host, with every odd argument.
     let source = r"
         const odd = [undefined, null, -1, 1e300, NaN, '', 'x', '\ud800', {}, [], 5n, Symbol(), () => 1,
             new ArrayBuffer(8), new Uint8Array(3), new Proxy({}, {}), { toString() { throw 1; } }];
