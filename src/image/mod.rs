@@ -51,6 +51,7 @@ impl Image {
     /// When `wasm` is not Wasm.
     pub fn language(language: Language, wasm: Vec<u8>) -> Result<Self, Error> {
         engine::binary(language.name(), &wasm)?;
+        let wasm = language::adapt(language, wasm);
         Ok(Self::new(wasm, Some(language)))
     }
 

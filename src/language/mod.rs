@@ -2,6 +2,7 @@
 
 pub(crate) mod javascript;
 pub(crate) mod python;
+mod stack;
 pub(crate) mod wasm;
 
 use crate::{
@@ -53,6 +54,14 @@ impl FromStr for Language {
                 format!("unknown language {name:?}; there are python (py) and javascript (js)"),
             )),
         }
+    }
+}
+
+/// The guest of `language` as it is run: `wasm` with whatever it needs changed.
+pub(crate) fn adapt(language: Language, wasm: Vec<u8>) -> Vec<u8> {
+    match language {
+        Language::Python => stack::enlarge(wasm),
+        Language::JavaScript => wasm,
     }
 }
 

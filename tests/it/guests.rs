@@ -26,10 +26,20 @@ impl Setting {
         self.dir.path().join("cache")
     }
 
-    /// Puts a shell script in npm's place.
+    /// Puts a shell script in npm's place. Another process writes it: a test
+    /// that runs beside this one would inherit our open file, and a script
+    /// that is open for writing can't be run.
     fn npm(&self, script: &str) {
-        let npm = self.dir.write("bin/npm", format!("#!/bin/sh\n{script}\n"));
-        std::fs::set_permissions(npm, std::fs::Permissions::from_mode(0o755)).expect("chmod");
+        let source = self.dir.write("npm.sh", format!("#!/bin/sh\n{script}\n"));
+        let folder = self.dir.path().join("bin");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let installed = Command::new("install")
+            .args(["-m", "755"])
+            .arg(source)
+            .arg(folder.join("npm"))
+            .status()
+            .expect("install runs");
+        assert!(installed.success());
     }
 
     fn command(&self, words: &[&str]) -> Command {
