@@ -9,20 +9,38 @@ import _thread
 import errno
 import os
 import sys
+from _frozen_importlib import ModuleSpec
 
 THREADS = "the sandbox has no threads"
 PROCESSES = "the sandbox has no processes"
 SOCKETS = "the sandbox has no sockets"
 
+TERMINALS = "the sandbox has no terminal control"
+NATIVE = "the sandbox has no native code"
+USERS = "the sandbox has no users"
+NOT_BUILT = "this Python was built without it"
+
 MODULES = {
+    "_curses": TERMINALS,
+    "_lzma": NOT_BUILT,
     "_multiprocessing": PROCESSES,
     "_posixsubprocess": PROCESSES,
     "_ssl": SOCKETS,
-    "concurrent.futures.process": PROCESSES,
-    "concurrent.futures.thread": THREADS,
-    "ctypes": "the sandbox has no native code",
+    "ctypes": NATIVE,
+    "curses": TERMINALS,
+    "ensurepip": NOT_BUILT,
+    "fcntl": "the sandbox has no file locks",
+    "grp": USERS,
+    "mmap": "the sandbox has no memory mapping",
     "multiprocessing": PROCESSES,
+    "pwd": USERS,
+    "readline": TERMINALS,
+    "resource": "the sandbox has no resource limits of its own",
     "ssl": SOCKETS,
+    "termios": TERMINALS,
+    "tkinter": "the sandbox has no windows",
+    "venv": PROCESSES,
+    "webbrowser": "the sandbox has no browser",
 }
 
 
@@ -77,20 +95,78 @@ def patch_subprocess(module):
     module.Popen.__init__ = __init__
 
 
+def pool(module, kind, refused):
+    """Fills a module of `concurrent.futures` that this build lacks.
+
+    Programs import the executors whether they come to use them or not, so one
+    can be made; it refuses what it is given to do.
+    """
+    from concurrent.futures import _base
+
+    name = f"{kind}PoolExecutor"
+
+    def __init__(self, max_workers=None, *args, **kwargs):
+        if max_workers is not None and max_workers <= 0:
+            raise ValueError("max_workers must be greater than 0")
+
+    def submit(self, fn, /, *args, **kwargs):
+        raise refused()
+
+    names = {"__init__": __init__, "submit": submit, "__module__": module.__name__}
+    setattr(module, name, type(name, (_base.Executor,), names))
+    broken = f"Broken{kind}Pool"
+    names = {"__module__": module.__name__}
+    setattr(module, broken, type(broken, (_base.BrokenExecutor,), names))
+
+
+STAND_INS = {
+    "concurrent.futures.process": lambda module: pool(
+        module,
+        "Process",
+        lambda: OSError(errno.ENOTSUP, f"{PROCESSES} (ProcessPoolExecutor.submit)"),
+    ),
+    "concurrent.futures.thread": lambda module: pool(
+        module, "Thread", lambda: RuntimeError(f"can't start new thread: {THREADS}")
+    ),
+}
+
+
+class StandInLoader:
+    """Makes a module out of nothing but its name."""
+
+    @staticmethod
+    def create_module(spec):
+        return None
+
+    @staticmethod
+    def exec_module(module):
+        STAND_INS[module.__name__](module)
+
+
 PATCHES = {"socket": patch_socket, "subprocess": patch_subprocess}
 
 
-class Finder:
-    """First on `sys.meta_path`: names what is absent, patches what is not."""
+class Absent:
+    """Last on `sys.meta_path`: a program may bring such a module itself."""
 
     @staticmethod
     def find_spec(name, path=None, target=None):
         if name in MODULES:
             raise ModuleNotFoundError(f"No module named {name!r}: {MODULES[name]}", name=name)
+        if name in STAND_INS:
+            return ModuleSpec(name, StandInLoader)
+        return None
+
+
+class Finder:
+    """First on `sys.meta_path`: patches what is there."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
         if name not in PATCHES:
             return None
         for finder in sys.meta_path:
-            if finder is Finder:
+            if finder is Finder or finder is Absent:
                 continue
             spec = finder.find_spec(name, path, target)
             if spec is not None:
@@ -120,3 +196,4 @@ def install():
     # `os.fork` stays absent: programs ask whether it is there.
     os.system = refuse(PROCESSES, "os.system")
     sys.meta_path.insert(0, Finder)
+    sys.meta_path.append(Absent)

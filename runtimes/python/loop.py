@@ -5,6 +5,7 @@ sleeping until its next timer; nothing else can happen meanwhile. Functions
 given to an executor run at once, in place, since there are no threads.
 """
 
+import sys
 import time
 
 import absent
@@ -47,7 +48,7 @@ def patch(asyncio):
 
         def run_in_executor(self, executor, function, *args):
             self._check_closed()
-            if executor is not None:
+            if executor is not None and not is_thread_pool(executor):
                 return asyncio.wrap_future(executor.submit(function, *args), loop=self)
             future = self.create_future()
             try:
@@ -95,6 +96,12 @@ def patch(asyncio):
     asyncio.SelectorEventLoop = SandboxEventLoop
     asyncio.DefaultEventLoopPolicy = SandboxEventLoopPolicy
     asyncio.set_event_loop_policy(SandboxEventLoopPolicy())
+
+
+def is_thread_pool(executor):
+    """Whether it is one that could only fail."""
+    module = sys.modules.get("concurrent.futures.thread")
+    return module is not None and isinstance(executor, module.ThreadPoolExecutor)
 
 
 def absent_socket(name):

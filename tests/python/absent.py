@@ -22,8 +22,11 @@ def imported(name):
 
 refused(RuntimeError, lambda: threading.Thread(target=print).start())
 refused(RuntimeError, lambda: threading.Timer(1, print).start())
-refused(ImportError, lambda: concurrent.futures.ThreadPoolExecutor())
-refused(ImportError, lambda: concurrent.futures.ProcessPoolExecutor())
+with concurrent.futures.ThreadPoolExecutor() as pool:
+    refused(RuntimeError, lambda: pool.submit(print))
+with concurrent.futures.ProcessPoolExecutor(max_workers=2) as pool:
+    refused(OSError, lambda: pool.submit(print))
+    refused(OSError, lambda: list(pool.map(print, [1])))
 refused(OSError, lambda: subprocess.run(["ls"]))
 refused(OSError, lambda: subprocess.Popen("ls", shell=True))
 refused(OSError, lambda: subprocess.check_output(["ls"]))
@@ -38,6 +41,9 @@ refused(OSError, lambda: socket.gethostbyname("localhost"))
 refused(ModuleNotFoundError, imported("ssl"))
 refused(ModuleNotFoundError, imported("multiprocessing"))
 refused(ModuleNotFoundError, imported("ctypes"))
+refused(ModuleNotFoundError, imported("fcntl"))
+refused(ModuleNotFoundError, imported("webbrowser"))
+assert not hasattr(os, "fork")
 
 
 def fetch():

@@ -1,6 +1,7 @@
 """asyncio where there are no sockets to wait on."""
 
 import asyncio
+import concurrent.futures
 import contextlib
 import time
 
@@ -73,6 +74,33 @@ async def primitives():
     assert await loop.run_in_executor(None, pow, 2, 5) == 32
 
 
+async def executors():
+    """There are no threads, so functions run in place, at once."""
+    loop = asyncio.get_running_loop()
+    assert await asyncio.to_thread(sum, [1, 2]) == 3
+    assert await loop.run_in_executor(None, sum, [1, 2]) == 3
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        assert await loop.run_in_executor(pool, sum, [1, 2]) == 3
+
+
+async def generators():
+    async def count(to):
+        try:
+            for n in range(to):
+                await asyncio.sleep(0)
+                yield n
+        finally:
+            closed.append(to)
+
+    closed = []
+    assert [n async for n in count(3)] == [0, 1, 2] and closed == [3]
+    async for _ in count(5):
+        break
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert closed == [3, 5], closed
+
+
 async def refusals():
     for refused in (
         asyncio.open_connection("127.0.0.1", 80),
@@ -87,7 +115,7 @@ async def refusals():
             raise AssertionError("not refused")
 
 
-for check in (gather, queue, timeouts, primitives, refusals):
+for check in (gather, queue, timeouts, primitives, executors, generators, refusals):
     asyncio.run(check())
 with asyncio.Runner(debug=True) as runner:
     assert runner.run(after(0, 7)) == 7
