@@ -5,9 +5,16 @@ known is done at import; then the host is asked what to run, and it is run as
 `__main__`, as the interpreter itself would have.
 """
 
+import errno
 import os
 import sys
 import time
+
+# The interpreter's own way to show warnings looks for source text in files
+# only; this module's does not, if it is there.
+import warnings
+
+from _frozen_importlib import BuiltinImporter
 
 FOLDER = os.path.dirname(__file__)
 sys.path.insert(0, FOLDER)
@@ -21,6 +28,9 @@ loop.install()
 del sys.modules["absent"], sys.modules["loop"]
 
 DEVICE = "/dev/host"
+
+# What shells report of a program that an interrupt ended.
+INTERRUPTED = 130
 
 
 def mend_process_time():
@@ -45,19 +55,40 @@ def mend_process_time():
 mend_process_time()
 
 
+def add_missing():
+    """Adds to the modules what programs use without asking for it first."""
+
+    def get_terminal_size(fd=1, /):
+        # What it raises where there is no terminal; `shutil`'s has a default.
+        raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
+
+    os.get_terminal_size = get_terminal_size
+    os.umask = lambda mask, /: 0o022
+    if not hasattr(time, "thread_time"):
+        time.thread_time, time.thread_time_ns = time.process_time, time.process_time_ns
+    # Messages begin with it; there is nothing to be executed.
+    sys.executable = "python"
+
+
+add_missing()
+
+
 def main():
     request = ask()
     configure(request)
     run = run_module if request["mode"] == "module" else run_source
+    uncaught = None
     try:
         run(request)
     except SystemExit:
         raise
     except BaseException as error:
-        report(error)
+        uncaught = error
+    if uncaught is not None:
+        report(uncaught)
         # What remains is what follows an uncaught exception anywhere:
         # `atexit`, flushing, and this exit code.
-        sys.exit(1)
+        sys.exit(INTERRUPTED if isinstance(uncaught, KeyboardInterrupt) else 1)
 
 
 def ask():
@@ -97,6 +128,17 @@ def configure(request):
     path += [entry for entry in request["env"].get("PYTHONPATH", "").split(":") if entry]
     sys.path[:0] = path
     os.chdir(request["cwd"])
+    # Without a locale the interpreter would let through what is not text.
+    sys.stdin.reconfigure(errors="strict")
+    unbuffered = bool(request["env"].get("PYTHONUNBUFFERED"))
+    sys.stdout.reconfigure(
+        errors="strict", line_buffering=request["tty"], write_through=unbuffered
+    )
+    # What was imported before the program was known must not be foreseeable.
+    if random := sys.modules.get("random"):
+        random.seed()
+    if tempfile := sys.modules.get("tempfile"):
+        tempfile._name_sequence = None
 
 
 class SourceLoader:
@@ -124,17 +166,63 @@ def run_source(request):
         source = request["code_latin1"].encode("latin-1")
     else:
         source = request["code"]
-        if source.startswith("\ufeff"):
-            source = source[1:]
+        if is_file:
+            # It may be UTF-8 and say that it is something else.
+            source = source.encode()
+        else:
+            source = source.removeprefix("\ufeff")
     main = fresh_main()
     main.__spec__ = None
+    main.__loader__ = BuiltinImporter
     filename = "<string>"
     if is_file:
         filename = main.__file__ = request["name"]
         main.__cached__ = None
-        main.__loader__ = SourceLoader(source)
-    code = compile(source, filename, "exec", dont_inherit=True)
+        main.__loader__ = loader = SourceLoader(source)
+        absent.PATCHES["linecache"] = lambda module: remember(module, filename, loader)
+        if "linecache" in sys.modules:
+            remember(sys.modules["linecache"], filename, loader)
+    try:
+        code = compile(source, filename, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        raise completed(error, source, filename) from None
     exec(code, main.__dict__)
+
+
+def remember(linecache, filename, loader):
+    """Lets `linecache` have the source where it gets only the name to go by."""
+    linecache.cache[filename] = (lambda: loader.get_source("__main__"),)
+
+
+def completed(error, source, filename):
+    """A syntax error with what the interpreter would have found in the file."""
+    if isinstance(source, str):
+        return error
+    if "null bytes" in error.msg:
+        line = source.count(b"\n", 0, source.index(0)) + 1
+        return SyntaxError("source code cannot contain null bytes", (filename, line, None, ""))
+    if error.msg.startswith("(unicode error) 'utf-8' codec") and (place := not_utf8(source)):
+        line = source.count(b"\n", 0, place) + 1
+        return SyntaxError(
+            f"Non-UTF-8 code starting with '\\x{source[place]:02x}' in file {filename} "
+            f"on line {line}, but no encoding declared; "
+            "see https://peps.python.org/pep-0263/ for details"
+        )
+    if error.msg.startswith("unknown encoding: "):
+        return SyntaxError(error.msg.replace("unknown encoding", "encoding problem", 1))
+    if error.text is None and error.lineno:
+        import linecache
+
+        error.text = linecache.getline(filename, error.lineno) or None
+    return error
+
+
+def not_utf8(source):
+    """Where `source` stops being UTF-8, or `None`."""
+    try:
+        source.decode()
+    except UnicodeDecodeError as error:
+        return error.start
 
 
 def run_module(request):
@@ -158,28 +246,58 @@ def fresh_main():
 def report(error):
     """Shows an uncaught exception as the interpreter would."""
     flush(sys.stdout)
+    trace = strip(error)
+    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, trace
+    sys.last_exc = error
+    try:
+        sys.excepthook(type(error), error, trace)
+    except SystemExit:
+        raise
+    except BaseException as second:
+        strip(second)
+        print("Error in sys.excepthook:", file=sys.stderr)
+        show(type(second), second, second.__traceback__)
+        print("\nOriginal exception was:", file=sys.stderr)
+        show(type(error), error, trace)
+    flush(sys.stderr)
+
+
+def strip(error):
+    """Takes the frames of this file off a traceback."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
         trace = trace.tb_next
     error.__traceback__ = trace
-    hook = sys.excepthook
-    if hook is sys.__excepthook__:
-        # The built-in one looks for source text in files only.
-        import traceback
+    return trace
 
-        hook = traceback.print_exception
+
+def show(kind, error, trace, /):
+    """Does what `sys.excepthook` does; that one looks for source in files only."""
+    import traceback
+
+    traceback.print_exception(kind, error, trace)
+
+
+def show_unraisable(unraisable, /):
+    """Does what `sys.unraisablehook` does, likewise."""
     try:
-        hook(type(error), error, trace)
-    except SystemExit:
-        raise
-    except BaseException as second:
         import traceback
 
-        print("Error in sys.excepthook:", file=sys.stderr)
-        traceback.print_exception(second)
-        print("\nOriginal exception was:", file=sys.stderr)
-        traceback.print_exception(error)
-    flush(sys.stderr)
+        about = unraisable.err_msg or "Exception ignored in"
+        if unraisable.object is not None:
+            about += f": {unraisable.object!r}"
+        lines = traceback.format_exception(
+            unraisable.exc_type, unraisable.exc_value, unraisable.exc_traceback
+        )
+        sys.stderr.write("".join([about, "\n", *lines]))
+    except Exception:
+        # At the interpreter's end nothing can be relied on.
+        builtin_unraisablehook(unraisable)
+
+
+builtin_unraisablehook = sys.__unraisablehook__
+sys.excepthook = sys.__excepthook__ = show
+sys.unraisablehook = sys.__unraisablehook__ = show_unraisable
 
 
 def flush(stream):

@@ -104,6 +104,38 @@ fn a_traceback_shows_the_scripts_own_name_and_lines() {
     );
 }
 
+/// Each `tests/python/uncaught/NAME.py` ends as CPython 3.12 let it end on a
+/// plain machine: `NAME.txt` has the exit code and what was on stderr.
+#[test]
+fn uncaught_errors_look_as_anywhere() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/uncaught");
+    let mut programs: Vec<_> = std::fs::read_dir(&folder)
+        .expect("it is there")
+        .map(|entry| entry.expect("it can be listed").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "py"))
+        .collect();
+    programs.sort();
+    assert!(programs.len() >= 20, "{programs:?}");
+    let mut wrong = String::new();
+    for program in programs {
+        let name = program.file_name().expect("it has a name");
+        let output = command()
+            .current_dir(&folder)
+            .arg(name)
+            .stdin(Stdio::null())
+            .output()
+            .expect("it starts");
+        let expected =
+            std::fs::read_to_string(program.with_extension("txt")).expect("what is expected");
+        let code = output.status.code().unwrap_or(-1);
+        let came = format!("exit {code}\n{}", String::from_utf8_lossy(&output.stderr));
+        if came != expected {
+            wrong += &format!("{name:?}:\n{came}\ninstead of\n{expected}\n");
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
 #[test]
 fn a_syntax_error_shows_its_line() {
     let dir = Dir::new();
@@ -287,6 +319,11 @@ fn sqlite_works_in_memory_and_on_a_mount() {
 #[test]
 fn recursion_ends_in_an_exception() {
     checks_itself(&[], "recursion.py");
+}
+
+#[test]
+fn the_process_and_the_machine_are_sane() {
+    checks_itself(&[], "system.py");
 }
 
 #[test]

@@ -1,0 +1,5 @@
+class C:
+    def meth(self, val):
+        return (val +
+                undefined_name)
+C().meth(1)
