@@ -158,6 +158,13 @@ class Absent:
         return None
 
 
+# The interpreter leaves importing's own frames out of an `ImportError`'s
+# traceback, by the name of their file.
+Absent.find_spec.__code__ = Absent.find_spec.__code__.replace(
+    co_filename="<frozen importlib._bootstrap_external>"
+)
+
+
 class Finder:
     """First on `sys.meta_path`: patches what is there."""
 

@@ -134,6 +134,9 @@ def configure(request):
     sys.stdout.reconfigure(
         errors="strict", line_buffering=request["tty"], write_through=unbuffered
     )
+    if filters := request["env"].get("PYTHONWARNINGS"):
+        sys.warnoptions += filters.split(",")
+        warnings._processoptions(sys.warnoptions)
     # What was imported before the program was known must not be foreseeable.
     if random := sys.modules.get("random"):
         random.seed()

@@ -105,7 +105,8 @@ fn a_traceback_shows_the_scripts_own_name_and_lines() {
 }
 
 /// Each `tests/python/uncaught/NAME.py` ends as CPython 3.12 let it end on a
-/// plain machine: `NAME.txt` has the exit code and what was on stderr.
+/// plain machine (but for the module that is absent only here): `NAME.txt` has
+/// the exit code and what was on stderr.
 #[test]
 fn uncaught_errors_look_as_anywhere() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/uncaught");
@@ -283,6 +284,19 @@ fn the_environment_is_what_was_given() {
         "import os; print(dict(os.environ), os.getenv('A'))",
     ])
     .prints("{'A': 'ä='} ä=\n");
+}
+
+#[test]
+fn the_environment_sets_warnings_and_buffering() {
+    let warn = "import warnings; warnings.warn('careful')";
+    let with = |setting: &str| dormouse(["run", "--env", setting, "-c", warn]);
+    with("PYTHONWARNINGS=error").exits(1);
+    let ignored = with("PYTHONWARNINGS=ignore");
+    ignored.exits(0);
+    assert_eq!(ignored.stderr, "");
+    let through = "import sys; print(sys.stdout.write_through)";
+    dormouse(["-c", through]).prints("False\n");
+    dormouse(["run", "--env", "PYTHONUNBUFFERED=1", "-c", through]).prints("True\n");
 }
 
 #[test]
