@@ -1,9 +1,9 @@
 //! How wasmi is set up.
 
-/// Frames that guest code may nest. CPython's own recursion limits must come
-/// first, so that Python raises `RecursionError` instead of trapping; its
-/// deepest legal recursions were seen to take some 30,000 Wasm frames.
-const MAX_RECURSION_DEPTH: usize = 200_000;
+/// Frames that guest code may nest, unless its language has a limit of its own.
+/// Interpreters count calls themselves and must come to the end of their
+/// counting first, so that programs get an exception instead of a trap.
+pub(crate) const MAX_RECURSION_DEPTH: usize = 200_000;
 
 /// Bytes of values that those frames may hold. With the frames' own records
 /// this bounds what a hostile recursion costs the host to about 80 MiB, for
@@ -40,13 +40,13 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(metering: Metering) -> Self {
+    pub(crate) fn new(metering: Metering, frames: usize) -> Self {
         let mut config = wasmi::Config::default();
         config
             .consume_fuel(metering == Metering::On)
             .compilation_mode(wasmi::CompilationMode::LazyTranslation)
             .fuel_cost(FUEL_COSTS)
-            .set_max_recursion_depth(MAX_RECURSION_DEPTH)
+            .set_max_recursion_depth(frames)
             .set_max_stack_height(MAX_STACK_HEIGHT)
             .set_max_cached_stacks(MAX_CACHED_STACKS);
         Self {

@@ -5,7 +5,7 @@ mod config;
 mod load;
 mod meter;
 
-pub(crate) use config::{Engine, Metering};
+pub(crate) use config::{Engine, MAX_RECURSION_DEPTH, Metering};
 pub(crate) use load::{binary, load};
 pub(crate) use meter::Meter;
 

@@ -87,7 +87,8 @@ impl Image {
             return Ok(prepared);
         }
         let extend = language::link(self.0.language);
-        let prepared = Prepared::new(&self.0.wasm, metering, extend)?;
+        let frames = language::frames(self.0.language);
+        let prepared = Prepared::new(&self.0.wasm, metering, frames, extend)?;
         Ok(cell.get_or_init(|| prepared))
     }
 }

@@ -24,13 +24,15 @@ pub(crate) struct Prepared {
 
 impl Prepared {
     /// Loads `wasm` and checks that the host has everything it imports;
-    /// `extend` adds what a language's guest wants beyond WASI.
+    /// `extend` adds what a language's guest wants beyond WASI, `frames` is
+    /// how deep its calls may nest.
     pub(crate) fn new(
         wasm: &[u8],
         metering: Metering,
+        frames: usize,
         extend: fn(&mut Linker<State>) -> Result<(), Error>,
     ) -> Result<Self, Error> {
-        let engine = Engine::new(metering);
+        let engine = Engine::new(metering, frames);
         let module = crate::engine::load(&engine, wasm)?;
         let mut linker = Linker::new(engine.inner());
         wasi::link(&mut linker, State::wasi_mut)?;

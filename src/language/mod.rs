@@ -6,7 +6,7 @@ mod stack;
 pub(crate) mod wasm;
 
 use crate::{
-    Error, ErrorKind, Program,
+    Error, ErrorKind, Program, engine,
     instance::{Instance, State},
     program::Entry,
 };
@@ -62,6 +62,14 @@ pub(crate) fn adapt(language: Language, wasm: Vec<u8>) -> Vec<u8> {
     match language {
         Language::Python => stack::enlarge(wasm),
         Language::JavaScript => wasm,
+    }
+}
+
+/// How deep calls in the language's guest may nest.
+pub(crate) fn frames(language: Option<Language>) -> usize {
+    match language {
+        Some(Language::Python) => stack::FRAMES,
+        None | Some(Language::JavaScript) => engine::MAX_RECURSION_DEPTH,
     }
 }
 

@@ -17,10 +17,15 @@ use wasmparser::{GlobalSectionReader, MemorySectionReader, Operator, Parser, Pay
 
 /// The stack that guests get: twice what 500 calls take, so that what C code
 /// does not count (iterators around iterators) nests deep too. Its end has no
-/// guard: what passes it overwrites the guest's own heap. Wasm frames that
-/// recurse so were seen to take 40 bytes each, so the limit of Wasm frames
-/// comes first or close to it.
+/// guard: what passes it overwrites the guest's own heap. Recursion that
+/// is not counted was seen to take 130 bytes a Wasm frame, so
+/// [`FRAMES`] comes first.
 const STACK: u64 = 8 << 20;
+
+/// Frames that code with this stack may nest. Recursions that CPython bounds
+/// were seen to take some 30,000; what it does not count must trap while the
+/// stack has room.
+pub(crate) const FRAMES: usize = 50_000;
 
 /// Bytes of a Wasm page.
 const PAGE: u64 = 1 << 16;

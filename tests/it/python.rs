@@ -340,6 +340,23 @@ fn the_process_and_the_machine_are_sane() {
     checks_itself(&[], "system.py");
 }
 
+/// CPython does not count calls from C code to C code; it dies of such
+/// recursion anywhere. Here it traps before its stack runs into its heap.
+#[test]
+fn recursion_that_nobody_counts_is_a_trap() {
+    for (wrap, depth) in [("map(int, m)", 45_000), ("itertools.chain(m)", 45_000)] {
+        let program = |depth: u32| {
+            format!(
+                "import itertools\nm = iter([1])\nfor i in range({depth}): m = {wrap}\nprint(next(m))"
+            )
+        };
+        code(&program(depth)).prints("1\n");
+        code(&program(200_000))
+            .exits(134)
+            .says(&["call stack exhausted"]);
+    }
+}
+
 #[test]
 fn clocks_and_sleep() {
     checks_itself(&[], "clocks.py");
