@@ -1,18 +1,25 @@
 //! Wasm-to-Wasm rewriting behind Dormouse.
-//!
-//! This crate knows Wasm and nothing else: no engine, no language, no command
-//! line. Each pass takes a core module's bytes and gives another's, by
-//! appending, so that no index of the original shifts.
-//!
-//! - [`trace`](fn@trace) makes a module keep note of the function it is in,
-//!   to say where it trapped.
-//! - [`function_name`] reads what a module calls one of its functions.
 #![forbid(unsafe_code)]
 
+mod analysis;
 mod error;
+mod guest;
+mod helpers;
+mod instrument;
 mod names;
+mod point;
+mod resume;
+mod rewrite;
+mod source;
+mod state;
 mod trace;
+mod types;
 
 pub use error::Error;
+pub use guest::{Guest, Reference, Value};
+pub use instrument::Instrumented;
 pub use names::function_name;
+pub use point::Point;
+pub use rewrite::{CapturedMemory, Form, Rewritten};
+pub use state::{Entry, State};
 pub use trace::{CURRENT_FUNCTION, trace};

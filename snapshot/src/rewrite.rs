@@ -1,0 +1,430 @@
+//! A module that goes on where the captured run stopped.
+//!
+//! Code, types and every index stay what they were; the captured memories,
+//! globals and tables become the initial ones, the start function goes, and
+//! the function that the host had called gives way to one that makes the
+//! captured call and runs the continuations.
+
+use crate::{
+    Error,
+    instrument::{count, export},
+    resume::{continuation, driver, instruction},
+    source::{OURS, Source, val_types},
+    state::{Constant, Entry, State},
+    types::Types,
+};
+use std::{borrow::Cow, collections::BTreeSet};
+use wasm_encoder::{
+    CodeSection, ConstExpr, CustomSection, DataCountSection, DataSection, ElementSection, Elements,
+    Encode, EntityType, ExportKind, ExportSection, Function, FunctionSection, GlobalSection,
+    ImportSection, Instruction, MemorySection, MemoryType, Module, StartSection, TableSection,
+    reencode::{Reencode, RoundtripReencoder, utils},
+};
+use wasmparser::{ElementKind, Operator};
+
+/// The custom section that tells which functions a rewrite appended: the
+/// index of the first, and how many.
+pub(crate) const APPENDED: &str = "dormouse.appended";
+
+/// Where the rewritten module's memories come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// From data segments: a module that runs on any engine.
+    Portable,
+    /// From the host: memory N is imported as `dormouse.memoryN`, and must have
+    /// the captured content when the module is instantiated. What a module has
+    /// to be reset by is exported: its mutable global N as `dormouse:global:N`.
+    Image,
+}
+
+/// A module that goes on from a captured state.
+pub struct Rewritten {
+    /// The module.
+    pub module: Vec<u8>,
+    /// What its memories must hold.
+    pub memories: Vec<CapturedMemory>,
+}
+
+/// A memory's captured size and content.
+pub struct CapturedMemory {
+    /// Its size, in pages.
+    pub pages: u64,
+    /// Bytes of a page.
+    pub page_size: u64,
+    /// As many pages that it may grow to, if it has such a limit of its own.
+    pub maximum: Option<u64>,
+    /// All of its bytes.
+    pub contents: Vec<u8>,
+}
+
+impl State<'_> {
+    /// Makes the module that goes on from this state.
+    ///
+    /// # Errors
+    ///
+    /// When the module would exceed what validators allow.
+    pub fn rewrite(&self, form: Form) -> Result<Rewritten, Error> {
+        let assembly = Assembly::new(self, form)?;
+        let module = assembly.module()?;
+        wasmparser::Validator::new_with_features(crate::source::features())
+            .validate_all(&module)?;
+        let memories = self.source.memories.iter().zip(&self.memories);
+        let memories = memories
+            .map(|(ty, contents)| {
+                let page_size = 1u64 << ty.page_size_log2.unwrap_or(16);
+                CapturedMemory {
+                    pages: contents.len() as u64 / page_size,
+                    page_size,
+                    maximum: ty.maximum,
+                    contents: contents.clone(),
+                }
+            })
+            .collect();
+        Ok(Rewritten { module, memories })
+    }
+}
+
+struct Assembly<'s> {
+    state: &'s State<'s>,
+    source: &'s Source<'s>,
+    form: Form,
+    types: Types,
+    appended: Vec<(u32, Function)>,
+}
+
+impl<'s> Assembly<'s> {
+    fn new(state: &'s State<'s>, form: Form) -> Result<Self, Error> {
+        let source = state.source;
+        let mut types = Types::new(&source.types)?;
+        let mut appended = Vec::new();
+        for frame in &state.frames {
+            appended.push(continuation(source, frame, &mut types)?);
+        }
+        if let Some((import, args)) = &state.call {
+            let first = count(source.functions.len());
+            let continuations = first..first + count(appended.len());
+            let outermost = state.frames.last().map_or(*import, |frame| frame.function);
+            let results = val_types(source.function_type(outermost).results())?;
+            appended.push(driver((*import, args), continuations, &results, &mut types));
+        }
+        Ok(Self {
+            state,
+            source,
+            form,
+            types,
+            appended,
+        })
+    }
+
+    /// The function that goes on from the point.
+    fn driver(&self) -> u32 {
+        count(self.source.functions.len() + self.appended.len()) - 1
+    }
+
+    fn module(&self) -> Result<Vec<u8>, Error> {
+        let mut module = Module::new();
+        module.section(&self.types.section());
+        module.section(&self.imports()?);
+        let mut functions = FunctionSection::new();
+        let defined = &self.source.functions[self.source.imported_functions as usize..];
+        for ty in defined.iter().chain(self.appended.iter().map(|(ty, _)| ty)) {
+            functions.function(*ty);
+        }
+        module.section(&functions);
+        module.section(&self.tables()?);
+        if self.form == Form::Portable {
+            module.section(&self.memories());
+        }
+        module.section(&self.globals()?);
+        module.section(&self.exports());
+        if self.state.entry == Some(Entry::Start) {
+            let function_index = self.driver();
+            module.section(&StartSection { function_index });
+        }
+        module.section(&self.elements()?);
+        let data = self.data()?;
+        if self.source.has_data_count {
+            let count = data.len();
+            module.section(&DataCountSection { count });
+        }
+        module.section(&self.code()?);
+        module.section(&data);
+        self.custom_sections(&mut module);
+        Ok(module.finish())
+    }
+
+    fn imports(&self) -> Result<ImportSection, Error> {
+        let mut imports = ImportSection::new();
+        for import in &self.source.imports {
+            let ty = EntityType::try_from(import.ty)
+                .map_err(|_| Error::refused("an import is of a kind that can't be captured"))?;
+            imports.import(import.module, import.name, ty);
+        }
+        if self.form == Form::Image {
+            for (index, memory) in self.source.memories.iter().enumerate() {
+                let ty = MemoryType {
+                    minimum: 0,
+                    ..(*memory).into()
+                };
+                imports.import("dormouse", &format!("memory{index}"), ty);
+            }
+        }
+        Ok(imports)
+    }
+
+    fn tables(&self) -> Result<TableSection, Error> {
+        let mut tables = TableSection::new();
+        for (index, (ty, _)) in self.source.tables.iter().enumerate() {
+            let mut ty = RoundtripReencoder.table_type(*ty)?;
+            if let Some(captured) = &self.state.tables {
+                ty.minimum = captured[index].len() as u64;
+            }
+            tables.table(ty);
+        }
+        Ok(tables)
+    }
+
+    fn memories(&self) -> MemorySection {
+        let mut memories = MemorySection::new();
+        for (ty, contents) in self.source.memories.iter().zip(&self.state.memories) {
+            let page_size = ty.page_size_log2.unwrap_or(16);
+            memories.memory(MemoryType {
+                minimum: (contents.len() as u64) >> page_size,
+                ..(*ty).into()
+            });
+        }
+        memories
+    }
+
+    fn globals(&self) -> Result<GlobalSection, Error> {
+        let mut globals = GlobalSection::new();
+        for (index, (ty, init)) in (0..).zip(&self.source.globals) {
+            let ty = RoundtripReencoder.global_type(*ty)?;
+            match self.state.globals.get(&index) {
+                Some(constant) => globals.global(ty, &const_expr(*constant)),
+                None => globals.global(ty, &RoundtripReencoder.const_expr(init.clone())?),
+            };
+        }
+        Ok(globals)
+    }
+
+    fn exports(&self) -> ExportSection {
+        let entry = match &self.state.entry {
+            Some(Entry::Export(name)) => Some(name.as_str()),
+            _ => None,
+        };
+        let mut exports = ExportSection::new();
+        for export in &self.source.exports {
+            if export.name.starts_with(OURS) {
+                continue;
+            }
+            let kind: ExportKind = export.kind.into();
+            let index = if kind == ExportKind::Func && entry == Some(export.name) {
+                self.driver()
+            } else {
+                export.index
+            };
+            exports.export(export.name, kind, index);
+        }
+        if self.form == Form::Image {
+            for index in self.state.globals.keys() {
+                exports.export(&export::global(*index), ExportKind::Global, *index);
+            }
+        }
+        exports
+    }
+
+    /// Where tables can't have changed, as it was. Else every segment that is
+    /// dropped, or was by initializing a table, stays in name only, and others
+    /// are appended that fill the tables.
+    fn elements(&self) -> Result<ElementSection, Error> {
+        let mut section = ElementSection::new();
+        let captured = self.state.tables.as_ref();
+        for (index, element) in (0..).zip(&self.source.elements) {
+            let dropped = match element.kind {
+                ElementKind::Active { .. } => captured.is_some(),
+                ElementKind::Passive => self.state.dropped_elements.contains(&index),
+                ElementKind::Declared => true,
+            };
+            if dropped {
+                let items = RoundtripReencoder.element_items(element.items.clone())?;
+                section.declared(items);
+            } else {
+                utils::parse_element(&mut RoundtripReencoder, &mut section, element.clone())?;
+            }
+        }
+        for (index, table) in (0..).zip(captured.into_iter().flatten()) {
+            let is_64 = self.source.tables[index as usize].0.table64;
+            fill_table(&mut section, index, is_64, table);
+        }
+        let declared = self.referred();
+        if !declared.is_empty() {
+            section.declared(Elements::Functions(Cow::Owned(declared)));
+        }
+        Ok(section)
+    }
+
+    /// Functions that constants refer to: they must be declared.
+    fn referred(&self) -> Vec<u32> {
+        let state = self.state;
+        let frames = state.frames.iter().flat_map(|frame| {
+            let values = [&frame.operands, &frame.locals, &frame.scratch];
+            values.into_iter().flatten()
+        });
+        let args = state.call.iter().flat_map(|(_, args)| args);
+        let referred: BTreeSet<u32> = frames
+            .chain(args)
+            .chain(state.globals.values())
+            .filter_map(|constant| match constant {
+                Constant::Function(index) => Some(*index),
+                _ => None,
+            })
+            .collect();
+        referred.into_iter().collect()
+    }
+
+    fn code(&self) -> Result<CodeSection, Error> {
+        let dead = self.dead()?;
+        let mut unreachable = Function::new([]);
+        unreachable.instruction(&Instruction::Unreachable);
+        unreachable.instruction(&Instruction::End);
+        let mut code = CodeSection::new();
+        for function in &self.source.defined {
+            if dead.contains(&function.index) {
+                code.function(&unreachable);
+            } else {
+                code.raw(function.body.as_bytes());
+            }
+        }
+        for (_, function) in &self.appended {
+            code.function(function);
+        }
+        Ok(code)
+    }
+
+    /// What an earlier rewrite appended and nothing can call any more.
+    fn dead(&self) -> Result<BTreeSet<u32>, Error> {
+        let Some((first, length)) = self.source.appended.and_then(read_range) else {
+            return Ok(BTreeSet::new());
+        };
+        let mut dead: BTreeSet<u32> = (first..first.saturating_add(length)).collect();
+        if self.state.frames.is_empty() {
+            // The host may still call what it could.
+            return Ok(BTreeSet::new());
+        }
+        for frame in &self.state.frames {
+            let Some(function) = self.source.body(frame.function) else {
+                continue;
+            };
+            for operator in function.body.get_operators_reader()? {
+                if let Operator::Call { function_index } = operator? {
+                    dead.remove(&function_index);
+                }
+            }
+        }
+        Ok(dead)
+    }
+
+    fn data(&self) -> Result<DataSection, Error> {
+        let mut section = DataSection::new();
+        // Without a count of segments no instruction can name one.
+        if self.source.has_data_count {
+            for (index, data) in (0..).zip(&self.source.data) {
+                let active = matches!(data.kind, wasmparser::DataKind::Active { .. });
+                if active || self.state.dropped_data.contains(&index) {
+                    section.passive([]);
+                } else {
+                    section.passive(data.data.iter().copied());
+                }
+            }
+        }
+        if self.form == Form::Portable {
+            for (index, contents) in (0..).zip(&self.state.memories) {
+                let is_64 = self.source.memories[index as usize].memory64;
+                fill_memory(&mut section, index, is_64, contents);
+            }
+        }
+        Ok(section)
+    }
+
+    fn custom_sections(&self, module: &mut Module) {
+        if let Some(names) = self.source.names {
+            module.section(&CustomSection {
+                name: "name".into(),
+                data: names.into(),
+            });
+        }
+        let mut range = Vec::new();
+        count(self.source.functions.len()).encode(&mut range);
+        count(self.appended.len()).encode(&mut range);
+        module.section(&CustomSection {
+            name: APPENDED.into(),
+            data: range.into(),
+        });
+    }
+}
+
+fn read_range(bytes: &[u8]) -> Option<(u32, u32)> {
+    let mut reader = wasmparser::BinaryReader::new(bytes, 0);
+    Some((reader.read_var_u32().ok()?, reader.read_var_u32().ok()?))
+}
+
+fn const_expr(constant: Constant) -> ConstExpr {
+    let mut bytes = Vec::new();
+    instruction(constant).encode(&mut bytes);
+    ConstExpr::raw(bytes)
+}
+
+fn offset(is_64: bool, at: usize) -> ConstExpr {
+    if is_64 {
+        ConstExpr::i64_const((at as u64).cast_signed())
+    } else {
+        // A 32-bit memory has no greater offset.
+        ConstExpr::i32_const(u32::try_from(at).unwrap_or(u32::MAX).cast_signed())
+    }
+}
+
+/// Adds a segment for each run of functions in `table`; the rest is null.
+fn fill_table(section: &mut ElementSection, index: u32, is_64: bool, table: &[Option<u32>]) {
+    let mut at = 0;
+    for run in table.chunk_by(|a, b| a.is_some() == b.is_some()) {
+        let functions: Vec<u32> = run.iter().copied().flatten().collect();
+        if !functions.is_empty() {
+            let offset = offset(is_64, at);
+            section.active(Some(index), &offset, Elements::Functions(functions.into()));
+        }
+        at += run.len();
+    }
+}
+
+/// Segments that one memory may be made of: validators allow 100,000 in all.
+const MAX_SEGMENTS: usize = 20_000;
+
+/// Adds segments for all of `contents` but its longer runs of zeros.
+fn fill_memory(section: &mut DataSection, index: u32, is_64: bool, contents: &[u8]) {
+    let mut gap = 32;
+    let mut runs = nonzero_runs(contents, gap);
+    while runs.len() > MAX_SEGMENTS {
+        gap *= 4;
+        runs = nonzero_runs(contents, gap);
+    }
+    for run in runs {
+        let offset = offset(is_64, run.start);
+        section.active(index, &offset, contents[run].iter().copied());
+    }
+}
+
+/// The parts of `bytes` between runs of at least `gap` zeros.
+fn nonzero_runs(bytes: &[u8], gap: usize) -> Vec<std::ops::Range<usize>> {
+    let mut runs: Vec<std::ops::Range<usize>> = Vec::new();
+    for (at, byte) in bytes.iter().enumerate() {
+        if *byte == 0 {
+            continue;
+        }
+        match runs.last_mut() {
+            Some(run) if at - run.end < gap => run.end = at + 1,
+            _ => runs.push(at..at + 1),
+        }
+    }
+    runs
+}

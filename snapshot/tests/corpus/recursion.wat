@@ -1,0 +1,11 @@
+(module
+  (import "host" "say" (func $say (param i32) (result i32)))
+  (memory (export "memory") 1)
+  (func $fib (param $n i32) (result i32)
+    (if (result i32) (i32.lt_u (local.get $n) (i32.const 2))
+      (then (call $say (local.get $n)))
+      (else (i32.add (call $fib (i32.sub (local.get $n) (i32.const 1)))
+                     (call $fib (i32.sub (local.get $n) (i32.const 2)))))))
+  (func (export "run") (result i32)
+    (i32.store (i32.const 0) (call $fib (i32.const 6)))
+    (i32.load (i32.const 0))))

@@ -1,0 +1,248 @@
+//! Capturing and restoring on a real engine.
+
+use dormouse_snapshot::{
+    CapturedMemory, Entry, Form, Guest, Instrumented, Point, Reference, Rewritten, Value,
+};
+use wasmi::{
+    Caller, Engine, Extern, Func, Instance, Linker, Memory, Module, Nullable, Ref, Store, Val,
+};
+
+/// What the host keeps: everything that the guest told it.
+#[derive(Default, Clone, Debug, PartialEq)]
+pub(crate) struct Host {
+    pub(crate) said: Vec<i64>,
+}
+
+/// What can be observed of a run that has ended.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Observed {
+    pub(crate) host: Host,
+    pub(crate) results: Result<Vec<String>, String>,
+    pub(crate) memories: Vec<Vec<u8>>,
+    pub(crate) globals: Vec<String>,
+}
+
+pub(crate) struct Running {
+    pub(crate) store: Store<Host>,
+    pub(crate) instance: Instance,
+}
+
+fn linker(engine: &Engine) -> Linker<Host> {
+    let mut linker = Linker::new(engine);
+    let say = |mut caller: Caller<'_, Host>, value: i32| {
+        let said = &mut caller.data_mut().said;
+        said.push(value.into());
+        value.wrapping_mul(3) ^ i32::try_from(said.len()).unwrap_or(0)
+    };
+    linker.func_wrap("host", "say", say).expect("new name");
+    let many = |mut caller: Caller<'_, Host>, a: i64, b: f32, c: f64| {
+        let said = &mut caller.data_mut().said;
+        said.extend([a, i64::from(b.to_bits()), c.to_bits().cast_signed()]);
+        (a.wrapping_add(1), f32::from_bits(b.to_bits() ^ 1), -c)
+    };
+    linker.func_wrap("host", "many", many).expect("new name");
+    linker
+        .func_wrap("host", "nothing", || ())
+        .expect("new name");
+    let back = |mut caller: Caller<'_, Host>, value: i32| -> Result<i32, wasmi::Error> {
+        let callback = caller
+            .get_export("callback")
+            .and_then(Extern::into_func)
+            .ok_or_else(|| wasmi::Error::new("no callback"))?;
+        let callback = callback.typed::<i32, i32>(&caller)?;
+        callback.call(&mut caller, value)
+    };
+    linker.func_wrap("host", "back", back).expect("new name");
+    linker
+}
+
+impl Running {
+    pub(crate) fn start(wasm: &[u8], host: Host, memories: &[CapturedMemory]) -> Self {
+        let engine = Engine::default();
+        let module = Module::new(&engine, wasm).expect("a valid module");
+        let mut store = Store::new(&engine, host);
+        let mut linker = linker(&engine);
+        for (index, captured) in memories.iter().enumerate() {
+            let name = format!("memory{index}");
+            let import = module
+                .imports()
+                .find(|import| import.name() == name)
+                .expect("an image imports its memories");
+            let wasmi::ExternType::Memory(ty) = import.ty() else {
+                panic!("{name} is no memory");
+            };
+            let mut builder = wasmi::MemoryType::builder();
+            builder
+                .memory64(ty.is_64())
+                .min(captured.pages)
+                .max(ty.maximum());
+            let ty = builder.build().expect("a valid type");
+            let memory = Memory::new(&mut store, ty).expect("enough memory");
+            memory
+                .write(&mut store, 0, &captured.contents)
+                .expect("as large as captured");
+            linker.define("dormouse", &name, memory).expect("new name");
+        }
+        let instance = linker
+            .instantiate_and_start(&mut store, &module)
+            .expect("it links");
+        Self { store, instance }
+    }
+
+    pub(crate) fn call(&mut self, name: &str) -> Result<Vec<Val>, String> {
+        let func = self.instance.get_func(&self.store, name).expect(name);
+        let ty = func.ty(&self.store);
+        let params: Vec<Val> = ty
+            .params()
+            .iter()
+            .map(|ty| Val::default_for_ty(*ty))
+            .collect();
+        let mut results: Vec<Val> = ty
+            .results()
+            .iter()
+            .map(|ty| Val::default_for_ty(*ty))
+            .collect();
+        func.call(&mut self.store, &params, &mut results)
+            .map_err(|error| error.to_string())?;
+        Ok(results)
+    }
+
+    /// What there is to see after `result`.
+    pub(crate) fn observe(&self, result: Result<Vec<Val>, String>) -> Observed {
+        let exports = || {
+            self.instance
+                .exports(&self.store)
+                .filter(|export| !export.name().starts_with("dormouse:"))
+        };
+        Observed {
+            host: self.store.data().clone(),
+            results: result.map(|values| values.iter().map(show).collect()),
+            memories: exports()
+                .filter_map(|export| export.into_memory())
+                .map(|memory| memory.data(&self.store).to_vec())
+                .collect(),
+            globals: exports()
+                .filter_map(|export| export.into_global())
+                .map(|global| show(&global.get(&self.store)))
+                .collect(),
+        }
+    }
+}
+
+/// A value, bit by bit.
+fn show(value: &Val) -> String {
+    match value {
+        Val::F32(value) => format!("f32 {:x}", value.to_bits()),
+        Val::F64(value) => format!("f64 {:x}", value.to_bits()),
+        Val::FuncRef(reference) => format!("funcref, null: {}", reference.is_null()),
+        other => format!("{other:?}"),
+    }
+}
+
+impl Guest for Running {
+    fn global(&self, name: &str) -> Option<Value> {
+        let value = self
+            .instance
+            .get_global(&self.store, name)?
+            .get(&self.store);
+        Some(match value {
+            Val::I32(value) => Value::I32(value),
+            Val::I64(value) => Value::I64(value),
+            Val::F32(value) => Value::F32(value.to_bits()),
+            Val::F64(value) => Value::F64(value.to_bits()),
+            Val::V128(value) => Value::V128(value.as_u128()),
+            Val::FuncRef(reference) => Value::Reference(function(&reference)),
+            Val::ExternRef(reference) if reference.is_null() => Value::Reference(Reference::Null),
+            Val::ExternRef(_) => Value::Reference(Reference::Extern),
+        })
+    }
+
+    fn memory(&self, name: &str) -> Option<&[u8]> {
+        let memory = self.instance.get_memory(&self.store, name)?;
+        Some(memory.data(&self.store))
+    }
+
+    fn table(&self, name: &str) -> Option<Vec<Reference>> {
+        let table = self.instance.get_table(&self.store, name)?;
+        (0..table.size(&self.store))
+            .map(|index| {
+                Some(match table.get(&self.store, index)? {
+                    Ref::Func(reference) => function(&reference),
+                    Ref::Extern(reference) if reference.is_null() => Reference::Null,
+                    Ref::Extern(_) => Reference::Extern,
+                })
+            })
+            .collect()
+    }
+}
+
+fn function(reference: &Nullable<Func>) -> Reference {
+    match reference {
+        Nullable::Null => Reference::Null,
+        // The engine's functions can't be compared, but are told apart by
+        // what they print.
+        Nullable::Val(function) => Reference::Function(format!("{function:?}")),
+    }
+}
+
+/// A run that was stopped.
+pub(crate) struct Stopped {
+    pub(crate) host: Host,
+    pub(crate) portable: Rewritten,
+    pub(crate) image: Rewritten,
+    pub(crate) frames: usize,
+}
+
+/// Runs `wasm` from the export `run` on to `point`; nothing, if it ends before.
+pub(crate) fn stop(
+    wasm: &[u8],
+    point: &Point,
+) -> Result<Option<Stopped>, dormouse_snapshot::Error> {
+    stop_with(wasm, point, Host::default())
+}
+
+/// Likewise, with a host that has been told something already.
+pub(crate) fn stop_with(
+    wasm: &[u8],
+    point: &Point,
+    host: Host,
+) -> Result<Option<Stopped>, dormouse_snapshot::Error> {
+    let instrumented = Instrumented::new(wasm, point)?;
+    let mut running = Running::start(instrumented.wasm(), host, &[]);
+    let mut entry = None;
+    if let Some(start) = instrumented.start() {
+        let _ = running.call(start);
+        entry = Some(Entry::Start);
+    }
+    if let Point::Init { export } = point {
+        running.call(export).expect("it initializes");
+    } else if !instrumented.reached(&running) {
+        let _ = running.call("run");
+        entry = Some(Entry::Export("run".to_owned()));
+        if !instrumented.reached(&running) {
+            return Ok(None);
+        }
+    }
+    let state = instrumented.state(&running, entry)?;
+    Ok(Some(Stopped {
+        host: running.store.data().clone(),
+        portable: state.rewrite(Form::Portable)?,
+        image: state.rewrite(Form::Image)?,
+        frames: state.frames(),
+    }))
+}
+
+/// Goes on to the end.
+pub(crate) fn go_on(stopped: &Rewritten, image: bool, host: Host) -> Observed {
+    let memories: &[CapturedMemory] = if image { &stopped.memories } else { &[] };
+    let mut running = Running::start(&stopped.module, host, memories);
+    let result = running.call("run");
+    running.observe(result)
+}
+
+/// Runs without a stop.
+pub(crate) fn uninterrupted(wasm: &[u8]) -> Observed {
+    let mut running = Running::start(wasm, Host::default(), &[]);
+    let result = running.call("run");
+    running.observe(result)
+}
