@@ -224,7 +224,7 @@ impl Sandbox {
                 root = language::python::with_files(root).with_device("/dev/host", move || {
                     Box::new(Device::new(Arc::clone(&functions)))
                 });
-                (language::python::args(), Vec::new())
+                (language::python::args(false), Vec::new())
             }
             Some(Language::JavaScript) => {
                 javascript_path = guest_path;

@@ -15,6 +15,7 @@ import time
 import warnings
 
 from _frozen_importlib import BuiltinImporter
+from marshal import loads
 
 FOLDER = os.path.dirname(__file__)
 sys.path.insert(0, FOLDER)
@@ -27,7 +28,10 @@ loop.install()
 # A program may have modules of these names.
 del sys.modules["absent"], sys.modules["loop"]
 
-DEVICE = "/dev/host"
+# Where the host says what to run, and how much of that is read at a time. Less
+# means that there is no more.
+CHANNEL = os.open("/dev/host", os.O_RDWR)
+PART = 1 << 14
 
 # What shells report of a program that an interrupt ended.
 INTERRUPTED = 130
@@ -73,13 +77,30 @@ def add_missing():
 add_missing()
 
 
-def main():
-    request = ask()
-    configure(request)
-    run = run_module if request["mode"] == "module" else run_source
+def start(request):
+    """Runs what the host asks for."""
+    if len(request) == PART:
+        request = whole(request)
+    mode, argv, path, env, cwd, terminal, source = loads(request)
+    sys.argv = argv
+    sys.path[:0] = path
+    if env:
+        environment(env)
+    if terminal:
+        sys.stdout.reconfigure(line_buffering=True)
+    if cwd != "/":
+        os.chdir(cwd)
     uncaught = None
     try:
-        run(request)
+        if mode == "code":
+            sys.orig_argv = ["python", "-c", source, *argv[1:]]
+            exec(compile(source, "<string>", "exec", dont_inherit=True), names)
+        elif mode == "file":
+            sys.orig_argv = ["python", *argv]
+            run_file(argv[0], source)
+        else:
+            sys.orig_argv = ["python", "-m", source, *argv[1:]]
+            run_module(source)
     except SystemExit:
         raise
     except BaseException as error:
@@ -89,59 +110,38 @@ def main():
         # What remains is what follows an uncaught exception anywhere:
         # `atexit`, flushing, and this exit code.
         sys.exit(INTERRUPTED if isinstance(uncaught, KeyboardInterrupt) else 1)
+    return True
 
 
-def ask():
-    """The host's answer to `start`: what to run."""
-    device = os.open(DEVICE, os.O_RDWR)
-    os.write(device, b'{"fn":"start"}\n')
-    parts = []
-    while not parts or not parts[-1].endswith(b"\n"):
-        part = os.read(device, 1 << 20)
-        if not part:
-            break
+def whole(part):
+    """The request that begins with `part`."""
+    parts = [part]
+    while len(part) == PART:
+        part = os.read(CHANNEL, PART)
         parts.append(part)
-    os.close(device)
-    # The host writes JSON of which every string is a Python literal too, and
-    # importing a JSON parser would take longer than all of this.
-    names = {"__builtins__": {}, "null": None, "true": True, "false": False}
-    answer = eval(b"".join(parts).decode(), names)
-    return answer["data"]
+    return b"".join(parts)
 
 
-def configure(request):
-    """Makes the process look as if it had been started for this program."""
-    for name in list(os.environ):
-        del os.environ[name]
-    os.environ.update(request["env"])
-    args = [arg if isinstance(arg, str) else os.fsdecode(bytes(arg)) for arg in request["args"]]
-    mode, name = request["mode"], request["name"]
-    if mode == "file":
-        sys.argv = [name, *args]
-        path = [request["path0"] or "/"]
-        sys.orig_argv = ["python", name, *args]
-    else:
-        flag = "-c" if mode == "code" else "-m"
-        sys.argv = [flag, *args]
-        path = [""]
-        sys.orig_argv = ["python", flag, request.get("code", name), *args]
-    path += [entry for entry in request["env"].get("PYTHONPATH", "").split(":") if entry]
-    sys.path[:0] = path
-    os.chdir(request["cwd"])
-    # Without a locale the interpreter would let through what is not text.
-    sys.stdin.reconfigure(errors="strict")
-    unbuffered = bool(request["env"].get("PYTHONUNBUFFERED"))
-    sys.stdout.reconfigure(
-        errors="strict", line_buffering=request["tty"], write_through=unbuffered
-    )
-    if filters := request["env"].get("PYTHONWARNINGS"):
+def environment(env):
+    os.environ.update(env)
+    if env.get("PYTHONUNBUFFERED"):
+        sys.stdout.reconfigure(write_through=True)
+    if filters := env.get("PYTHONWARNINGS"):
         sys.warnoptions += filters.split(",")
         warnings._processoptions(sys.warnoptions)
-    # What was imported before the program was known must not be foreseeable.
-    if random := sys.modules.get("random"):
-        random.seed()
-    if tempfile := sys.modules.get("tempfile"):
-        tempfile._name_sequence = None
+
+
+def prepare():
+    """Makes the process look as if it had been started for a program."""
+    global names
+    os.environ.clear()
+    # Without a locale the interpreter would let through what is not text.
+    sys.stdin.reconfigure(errors="strict")
+    sys.stdout.reconfigure(errors="strict", line_buffering=False, write_through=False)
+    main = fresh_main()
+    main.__spec__ = None
+    main.__loader__ = BuiltinImporter
+    names = main.__dict__
 
 
 class SourceLoader:
@@ -163,33 +163,19 @@ class SourceLoader:
         return False
 
 
-def run_source(request):
-    is_file = request["mode"] == "file"
-    if "code_latin1" in request:
-        source = request["code_latin1"].encode("latin-1")
-    else:
-        source = request["code"]
-        if is_file:
-            # It may be UTF-8 and say that it is something else.
-            source = source.encode()
-        else:
-            source = source.removeprefix("\ufeff")
-    main = fresh_main()
-    main.__spec__ = None
-    main.__loader__ = BuiltinImporter
-    filename = "<string>"
-    if is_file:
-        filename = main.__file__ = request["name"]
-        main.__cached__ = None
-        main.__loader__ = loader = SourceLoader(source)
-        absent.PATCHES["linecache"] = lambda module: remember(module, filename, loader)
-        if "linecache" in sys.modules:
-            remember(sys.modules["linecache"], filename, loader)
+def run_file(name, source):
+    main = sys.modules["__main__"]
+    main.__file__ = name
+    main.__cached__ = None
+    main.__loader__ = loader = SourceLoader(source)
+    absent.PATCHES["linecache"] = lambda module: remember(module, name, loader)
+    if "linecache" in sys.modules:
+        remember(sys.modules["linecache"], name, loader)
     try:
-        code = compile(source, filename, "exec", dont_inherit=True)
+        code = compile(source, name, "exec", dont_inherit=True)
     except SyntaxError as error:
-        raise completed(error, source, filename) from None
-    exec(code, main.__dict__)
+        raise completed(error, source, name) from None
+    exec(code, names)
 
 
 def remember(linecache, filename, loader):
@@ -199,8 +185,6 @@ def remember(linecache, filename, loader):
 
 def completed(error, source, filename):
     """A syntax error with what the interpreter would have found in the file."""
-    if isinstance(source, str):
-        return error
     if "null bytes" in error.msg:
         line = source.count(b"\n", 0, source.index(0)) + 1
         return SyntaxError("source code cannot contain null bytes", (filename, line, None, ""))
@@ -228,11 +212,12 @@ def not_utf8(source):
         return error.start
 
 
-def run_module(request):
+def run_module(name):
     import runpy
 
-    fresh_main()
-    runpy._run_module_as_main(request["name"])
+    main = sys.modules["__main__"]
+    del main.__spec__, main.__loader__
+    runpy._run_module_as_main(name)
 
 
 def fresh_main():
@@ -311,4 +296,9 @@ def flush(stream):
         pass
 
 
-main()
+prepare()
+# The host says what to run as soon as it is asked. A snapshot is taken in this
+# very read, so it is waited for in C code: after waking, the interpreter goes on
+# with a new frame of `start`, and this one, which would first have to be made
+# anew, is hardly ever needed.
+any(map(start, map(os.read, (CHANNEL,), (PART,))))

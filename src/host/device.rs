@@ -2,6 +2,9 @@
 //!
 //! A guest writes one request and a newline (JSON has none of its own), and
 //! reads the answer, which also ends in a newline, before it writes the next.
+//! The first channel of a run may have something to be read before that: what
+//! the guest has to run. A guest that was captured waiting for it finds it
+//! however it was woken, since nothing has to be written for it.
 
 use super::Functions;
 use std::{
@@ -25,17 +28,21 @@ pub(crate) struct Device {
     channel: Mutex<Channel>,
 }
 
-#[derive(Default)]
 struct Channel {
     request: Vec<u8>,
     answer: std::io::Cursor<Vec<u8>>,
 }
 
 impl Device {
+    /// Opens a channel to `functions`.
     pub(crate) fn new(functions: Arc<Functions>) -> Self {
+        let channel = Channel {
+            request: Vec::new(),
+            answer: std::io::Cursor::new(functions.take_first()),
+        };
         Self {
             functions,
-            channel: Mutex::default(),
+            channel: Mutex::new(channel),
         }
     }
 
@@ -102,5 +109,44 @@ impl WasiFile for Device {
             written += buffer.len() as u64;
         }
         Ok(written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn read(device: &Device) -> Vec<u8> {
+        let mut all = Vec::new();
+        loop {
+            let mut part = [0; 3];
+            let read = device
+                .channel()
+                .answer
+                .read(&mut part)
+                .expect("it is in memory");
+            if read == 0 {
+                return all;
+            }
+            all.extend_from_slice(&part[..read]);
+        }
+    }
+
+    #[test]
+    fn the_first_channel_says_something_once() {
+        let functions = Functions::default()
+            .with("one", |_| Ok(Value::from(1)))
+            .saying_first(b"start".to_vec());
+        let functions = Arc::new(functions);
+        let first = Device::new(Arc::clone(&functions));
+        let second = Device::new(functions);
+        assert_eq!(read(&second), b"");
+        assert_eq!(read(&first), b"start");
+        assert_eq!(read(&first), b"");
+        first
+            .accept(&mut first.channel(), b"{\"fn\":\"one\"}\n")
+            .expect("a request");
+        assert_eq!(read(&first), b"{\"data\":1}\n");
     }
 }

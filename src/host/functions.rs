@@ -1,7 +1,10 @@
 //! The functions a run has, and how a request finds one.
 
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
 
 /// What a host function answers.
 pub(crate) type Answer = Result<Value, String>;
@@ -10,20 +13,37 @@ type Function = Box<dyn Fn(&Map<String, Value>) -> Answer + Send + Sync>;
 
 /// The host functions of one run, fixed when it starts.
 #[derive(Default)]
-pub(crate) struct Functions(BTreeMap<&'static str, Function>);
+pub(crate) struct Functions {
+    named: BTreeMap<&'static str, Function>,
+    /// What a channel has to say before it is asked anything; the first that
+    /// is opened says it.
+    first: Mutex<Vec<u8>>,
+}
 
 /// Requests that one batch may hold: the answers are kept until they are read.
 const MAX_BATCH: usize = 1024;
 
 impl Functions {
+    #[cfg_attr(not(test), expect(dead_code, reason = "grants will bring some"))]
     /// Adds a function; a second one of the same name replaces the first.
     pub(crate) fn with(
         mut self,
         name: &'static str,
         function: impl Fn(&Map<String, Value>) -> Answer + Send + Sync + 'static,
     ) -> Self {
-        self.0.insert(name, Box::new(function));
+        self.named.insert(name, Box::new(function));
         self
+    }
+
+    /// Lets the first channel begin with `bytes`.
+    pub(crate) fn saying_first(mut self, bytes: Vec<u8>) -> Self {
+        self.first = Mutex::new(bytes);
+        self
+    }
+
+    /// What a channel opened now says first: nothing but for the first one.
+    pub(super) fn take_first(&self) -> Vec<u8> {
+        std::mem::take(&mut self.first.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Answers one request, `{"fn": NAME, "args": {…}}`, or an array of them
@@ -61,7 +81,7 @@ impl Functions {
             Some(Value::Object(args)) => args,
             Some(_) => return Err("invalid call format: \"args\" must be an object".to_owned()),
         };
-        match self.0.get(name) {
+        match self.named.get(name) {
             Some(function) => function(args),
             None => Err(format!("unknown function: {name}")),
         }

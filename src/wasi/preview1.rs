@@ -18,6 +18,9 @@ const MAX_BUFFERS: i32 = 1024;
 /// than a guest can have files open.
 pub(super) const MAX_SUBSCRIPTIONS: i32 = 4096;
 
+/// The first descriptor that is not a standard stream.
+const FIRST_FREE: u32 = 3;
+
 const SUCCESS: i32 = 0;
 pub(super) const FAULT: i32 = 21;
 pub(super) const INVAL: i32 = 28;
@@ -36,6 +39,7 @@ pub(super) fn link<T: Send + 'static>(
     strings(linker, get)?;
     clocks(linker, get)?;
     vectored(linker, get)?;
+    opening(linker, get)?;
     waiting(linker, get)?;
     exit(linker)?;
     linker.allow_shadowing(false);
@@ -172,6 +176,55 @@ fn vectored<T: 'static>(linker: &mut Linker<T>, get: Get<T>) -> Result<(), Linke
     capped!(linker, get, fd_pread(fd: i32, iovs: i32, count: i32, at: i64, read: i32), count, MAX_BUFFERS);
     capped!(linker, get, fd_pwrite(fd: i32, iovs: i32, count: i32, at: i64, written: i32), count, MAX_BUFFERS);
     Ok(())
+}
+
+/// A file is opened as the lowest descriptor that is free, as POSIX has it:
+/// which one it is then depends on what is open, not on what has been.
+fn opening<T: 'static>(linker: &mut Linker<T>, get: Get<T>) -> Result<(), LinkerError> {
+    linker.func_wrap(
+        MODULE,
+        "path_open",
+        move |mut caller: Caller<'_, T>,
+              fd: i32,
+              lookup: i32,
+              path: i32,
+              len: i32,
+              how: i32,
+              rights: i64,
+              inheriting: i64,
+              flags: i32,
+              opened: i32| {
+            delegate(&mut caller, get, |wasi, memory| {
+                let errno = poll_once(preview1::path_open(
+                    wasi, memory, fd, lookup, path, len, how, rights, inheriting, flags, opened,
+                ))?;
+                if errno == SUCCESS {
+                    lower(wasi, memory, address(opened));
+                }
+                Ok(errno)
+            })
+        },
+    )?;
+    Ok(())
+}
+
+/// Moves the descriptor noted at `at` to the lowest number that is free. There
+/// are never more of them than files may be open.
+fn lower(wasi: &WasiCtx, memory: &mut WasmiGuestMemory<'_>, at: usize) {
+    let WasmiGuestMemory::Unshared(bytes) = memory else {
+        return;
+    };
+    let Some(note) = bytes.get_mut(at..).and_then(<[u8]>::first_chunk_mut) else {
+        return;
+    };
+    let opened = u32::from_le_bytes(*note);
+    let table = wasi.table();
+    let free = (FIRST_FREE..opened).find(|fd| !table.contains_key(*fd));
+    if let Some(free) = free
+        && table.renumber(opened, free).is_ok()
+    {
+        *note = free.to_le_bytes();
+    }
 }
 
 fn waiting<T: 'static>(linker: &mut Linker<T>, get: Get<T>) -> Result<(), LinkerError> {

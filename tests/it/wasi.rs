@@ -252,3 +252,33 @@ fn the_librarys_stdin_is_what_was_given() {
         b"from a reader"
     );
 }
+
+/// As POSIX has it; a guest's descriptors don't depend on what it has closed.
+#[test]
+fn the_lowest_free_descriptor_is_opened() {
+    let wat = r#"(module
+        (import "wasi_snapshot_preview1" "path_open" (func $path_open
+            (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 64) "dev/zero")
+        (data (i32.const 80) "\60\00\00\00\01")
+        (func $open (result i32)
+            (if (call $path_open (i32.const 3) (i32.const 0) (i32.const 64) (i32.const 8)
+                    (i32.const 0) (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 32))
+                (then unreachable))
+            (i32.load (i32.const 32)))
+        (func (export "opened") (result i32 i32 i32 i32 i32)
+            (call $open) (call $open) (call $open)
+            (drop (call $close (i32.const 4)))
+            (call $open)
+            ;; It is the file, not just its number.
+            (call $read (i32.const 4) (i32.const 80) (i32.const 1) (i32.const 40))))"#;
+    let image = Image::wasm("open.wat", wat.as_bytes()).expect("valid");
+    let outcome = Sandbox::new(&image)
+        .run(Program::invoke("opened", [""; 0]))
+        .expect("it runs");
+    let values: Vec<String> = outcome.values.iter().map(ToString::to_string).collect();
+    assert_eq!(values, ["4", "5", "6", "4", "0"], "{outcome:?}");
+}
