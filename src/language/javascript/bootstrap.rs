@@ -6,7 +6,7 @@ use super::{
     functions::FUNCTIONS,
     guest_error,
     program::Engine,
-    stream::Streams,
+    saved::Handles,
 };
 use crate::{Error, engine::Stop, instance::Instance};
 
@@ -83,29 +83,20 @@ const MODULES: &[(&str, &str)] = &[
     ),
 ];
 
-/// Handles in the engine's memory that a run begins with. Plain data: they
-/// mean the same in every copy of that memory.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Handles {
-    pub(super) start: i32,
-    pub(super) tick: i32,
-    pub(super) report: i32,
-    pub(super) undefined: i32,
-    /// Eight bytes for what the engine gives by address.
-    pub(super) scratch: i32,
-}
-
 /// Starts the engine; afterwards nothing of it depends on the run.
 ///
 /// # Errors
 ///
 /// When the guest is not the engine that we know. The inner result is a limit
 /// that stopped it.
-pub(super) fn prepare(instance: &mut Instance) -> Result<Result<Engine, Stop>, Error> {
+pub(crate) fn prepare(instance: &mut Instance) -> Result<Result<Engine, Stop>, Error> {
     let exports = Exports::new(instance.store(), instance.raw())?;
     instance.store_mut().data_mut().language::<Data>().exports = Some(exports);
     match (Bootstrap {
-        engine: Engine::new(exports),
+        engine: Engine {
+            exports,
+            handles: Handles::default(),
+        },
         instance,
     }
     .run())
@@ -168,10 +159,10 @@ impl Bootstrap<'_> {
         for (name, source) in MODULES {
             expect!(self.evaluate(name, source, Engine::MODULE));
         }
-        match self.engine.run_jobs(self.instance)? {
-            Ok(()) => Ok(Ok(self.engine)),
-            Err(_) => Ok(Err("its own modules fail".to_owned())),
+        if self.engine.run_jobs(self.instance)?.is_err() || !self.data().rejections.is_empty() {
+            return Ok(Err("its own modules fail".to_owned()));
         }
+        Ok(Ok(self.engine))
     }
 
     fn ask(&mut self, func: &wasmi::Func, args: &[i32]) -> Result<i32, Stop> {
@@ -242,25 +233,5 @@ impl Bootstrap<'_> {
         };
         let get = self.engine.exports.qjs_get_prop_string;
         self.ask(get.func(), &[object, at])
-    }
-}
-
-impl Engine {
-    fn new(exports: Exports) -> Self {
-        let handles = Handles {
-            start: 0,
-            tick: 0,
-            report: 0,
-            undefined: 0,
-            scratch: 0,
-        };
-        Self { exports, handles }
-    }
-
-    /// Opens the run's standard streams.
-    pub(super) fn open_streams(&self, instance: &mut Instance) {
-        let state = instance.store_mut().data_mut();
-        let streams = Streams::new(state.stdio(), self.handles.scratch);
-        state.language::<Data>().streams = streams;
     }
 }

@@ -1,10 +1,12 @@
 //! JavaScript: QuickJS-NG as a Wasm reactor, driven through its C interface.
 //!
-//! A run has two parts. [`bootstrap::prepare`] starts the engine and evaluates
+//! A run has two parts. [`prepare`] starts the engine and evaluates
 //! `runtimes/javascript/`; it learns nothing of the run (arguments,
-//! environment, time, randomness), so that its result can be kept. Then
-//! [`run`] evaluates the program and drives the event loop until nothing is
-//! left to do.
+//! environment, time, randomness), so that its result can be kept: the guest's
+//! memory and globals, and [`Engine::saved`] for the host's side. Then
+//! [`run_prepared`] evaluates the program and drives the event loop until
+//! nothing is left to do, either at once or in any copy of that memory, where
+//! [`Engine::restored`] finds the engine again.
 //!
 //! What a program is: a script, unless its name ends in `.mjs` or it only
 //! parses as a module (it imports, exports, or awaits at its top level).
@@ -20,12 +22,21 @@ mod imports;
 mod modules;
 mod program;
 mod rejections;
+#[cfg_attr(
+    not(test),
+    allow(dead_code, reason = "the capture of images is being built on this")
+)]
+mod saved;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod text;
 mod url;
 
 use crate::{Error, Program, engine::Stop, instance::Instance, language::wasm::Ran};
+pub(crate) use bootstrap::prepare;
 pub(crate) use imports::link;
+pub(crate) use program::Engine;
 
 /// What the host keeps for one run of JavaScript.
 #[derive(Default)]
@@ -60,8 +71,16 @@ impl Data {
 
 /// Runs `program` in a fresh instance of the engine.
 pub(crate) fn run(instance: &mut Instance, program: &Program) -> Ran {
-    let prepared = bootstrap::prepare(instance)?;
-    let ended = prepared.and_then(|engine| program::run(instance, &engine, program));
+    match prepare(instance)? {
+        Ok(engine) => run_prepared(instance, &engine, program),
+        Err(stop) => Ok(Err(stop)),
+    }
+}
+
+/// Runs `program` in an instance whose engine is prepared, or is a copy of one
+/// that is. It can be done once.
+pub(crate) fn run_prepared(instance: &mut Instance, engine: &Engine, program: &Program) -> Ran {
+    let ended = program::run(instance, engine, program);
     Ok(ended.and_then(|code| match code {
         0 => Ok(Vec::new()),
         code => Err(Stop::i32_exit(code)),

@@ -1,12 +1,11 @@
 //! The prepared engine, and what happens to a program in it.
 
 use super::{
-    Data,
-    bootstrap::Handles,
-    event_loop,
+    Data, event_loop,
     exports::{Exports, address, pointer},
     modules::{meta, strip_mark},
-    stream::Fail,
+    saved::Handles,
+    stream::{Fail, Streams},
 };
 use crate::{Program, engine::Stop, instance::Instance, program::Entry};
 use wasmi::{Func, Val};
@@ -23,7 +22,7 @@ const TAG_EXCEPTION: u64 = 6;
 /// The engine after its preparation. Calls are made on the instance that
 /// holds it.
 #[derive(Clone, Copy)]
-pub(super) struct Engine {
+pub(crate) struct Engine {
     pub(super) exports: Exports,
     pub(super) handles: Handles,
 }
@@ -40,11 +39,10 @@ pub(super) fn run(
     engine: &Engine,
     program: &Program,
 ) -> Result<i32, Stop> {
-    engine.open_streams(instance);
+    engine.attach(instance, program);
     let (Entry::Code(source) | Entry::Script(source)) = &program.entry else {
         return Err(Stop::new("JavaScript runs source text only"));
     };
-    instance.store_mut().data_mut().language::<Data>().main_name = program.name.clone();
     let code = match start(instance, engine, program)? {
         Ok(()) => match evaluate(instance, engine, program, source)? {
             Ok(main) => event_loop::run(instance, engine, main)?,
@@ -52,13 +50,12 @@ pub(super) fn run(
         },
         Err(Thrown(error)) => engine.report(instance, error, false)?,
     };
-    instance
-        .store_mut()
-        .data_mut()
-        .language::<Data>()
-        .streams
-        .flush()?;
+    language(instance).streams.flush()?;
     Ok(code)
+}
+
+fn language(instance: &mut Instance) -> &mut Data {
+    instance.store_mut().data_mut().language::<Data>()
 }
 
 /// Tells the runtime what this run is about.
@@ -117,6 +114,21 @@ impl Engine {
     pub(super) const SCRIPT: i32 = 0;
     pub(super) const MODULE: i32 = 1;
     const COMPILE_ONLY: i32 = 1 << 5;
+
+    /// Gives the host's functions what they need. All that the host keeps for
+    /// the language is made anew, so that nothing before this point can matter.
+    fn attach(&self, instance: &mut Instance, program: &Program) {
+        let state = instance.store_mut().data_mut();
+        let streams = Streams::new(state.stdio(), self.handles.scratch);
+        let data = state.language::<Data>();
+        *data = Data {
+            exports: Some(self.exports),
+            streams,
+            main_name: program.name.clone(),
+            guest_path: data.guest_path.take(),
+            ..Data::default()
+        };
+    }
 
     /// Calls a function of integers that gives an integer or nothing.
     pub(super) fn ask(instance: &mut Instance, func: &Func, args: &[i32]) -> Result<i32, Stop> {
@@ -245,12 +257,7 @@ impl Engine {
     }
 
     fn run_module(&self, instance: &mut Instance, name: &str, source: &[u8]) -> Evaluated<i32> {
-        let path = instance
-            .store_mut()
-            .data_mut()
-            .language::<Data>()
-            .guest_path
-            .clone();
+        let path = language(instance).guest_path.clone();
         let name = path.as_deref().unwrap_or(name);
         match self.compile(instance, name, source, Self::MODULE)? {
             Ok(module) => {
@@ -357,12 +364,7 @@ impl Engine {
         if self.checked(instance, result)?.is_err() {
             self.report_plainly(instance, error)?;
         }
-        instance
-            .store_mut()
-            .data_mut()
-            .language::<Data>()
-            .streams
-            .flush()?;
+        language(instance).streams.flush()?;
         Ok(EXIT_UNCAUGHT)
     }
 
@@ -387,8 +389,8 @@ impl Engine {
     /// Writes to the program's stderr; that it can't be written to is no
     /// reason to stop.
     pub(super) fn write_error(&self, instance: &mut Instance, line: &str) -> Result<(), Stop> {
-        let streams = &mut instance.store_mut().data_mut().language::<Data>().streams;
-        match streams
+        match language(instance)
+            .streams
             .get(2)
             .and_then(|stream| stream.write(line.as_bytes()))
         {
