@@ -94,9 +94,8 @@
   }
 
   function log(...values) {
-    if (values.length === 1 && typeof values[0] === 'string' && indent === '') {
-      host.write(OUT, values[0] + '\n'); // most calls by far
-    } else {
+    // Most calls by far have one string or number, which the host shows itself.
+    if (values.length !== 1 || indent !== '' || host.line(OUT, values[0]) === undefined) {
       write(OUT, format(values));
     }
   }

@@ -112,6 +112,16 @@
     dataViewByteLength: getter(DataView.prototype, 'byteLength'),
   };
 
+  // What the host reads and writes where it lies, so that neither costs a call
+  // (`cells.rs` has the same layout).
+  const buffer = new ArrayBuffer(32);
+  internals.cells = {
+    buffer,
+    random: new Uint32Array(buffer, 0, 4), // the state of Math.random
+    timeOrigin: new Float64Array(buffer, 16, 1),
+    waiting: new Uint32Array(buffer, 24, 1), // timers and immediates to come
+  };
+
   // Whether `probe(value)` works, that is, whether `value` really is what the
   // built-in behind `probe` wants. `instanceof` alone can be deceived.
   internals.isReally = (type, probe, value) => {

@@ -5,8 +5,8 @@
   const P = internals.primordials;
   const MAX_BYTES = 65536; // what one getRandomValues may ask for
 
-  // xoshiro128**, seeded for each run.
-  const state = new Uint32Array(4);
+  // xoshiro128**. The host writes its state at the beginning of each run.
+  const state = internals.cells.random;
   const rotate = (x, by) => (x << by) | (x >>> (32 - by));
   const multiply = Math.imul;
 
@@ -27,11 +27,6 @@
     writable: true,
     configurable: true,
   });
-
-  internals.reseed = () => {
-    host.random(P.viewBuffer(state), 0, 16);
-    if ((state[0] | state[1] | state[2] | state[3]) === 0) state[0] = 1;
-  };
 
   const integers = new P.Set(['Int8Array', 'Uint8Array', 'Uint8ClampedArray', 'Int16Array',
     'Uint16Array', 'Int32Array', 'Uint32Array', 'BigInt64Array', 'BigUint64Array']);
@@ -69,18 +64,18 @@
   }
   internals.global('crypto', new Crypto());
 
-  let origin = 0;
+  const { timeOrigin } = internals.cells;
   class Performance {
     now() {
       return host.monotonic();
     }
 
     get timeOrigin() {
-      return origin;
+      return timeOrigin[0];
     }
 
     toJSON() {
-      return { timeOrigin: origin };
+      return { timeOrigin: timeOrigin[0] };
     }
 
     get [P.Symbol.toStringTag]() {
@@ -88,7 +83,4 @@
     }
   }
   internals.global('performance', new Performance());
-  internals.setTimeOrigin = () => {
-    origin = P.dateNow() - host.monotonic();
-  };
 }

@@ -10,7 +10,18 @@
   const heap = [];
   const pending = new P.Map();
   const immediates = { first: undefined, last: undefined };
+  const { waiting } = internals.cells; // as many as `pending` has
   let lastId = 0;
+
+  function remember(timer) {
+    P.mapSet(pending, timer.id, timer);
+    waiting[0]++;
+    return timer.id;
+  }
+
+  function forget(id) {
+    if (P.mapDelete(pending, id)) waiting[0]--;
+  }
 
   const before = (a, b) => a.due < b.due || (a.due === b.due && a.order < b.order);
 
@@ -56,15 +67,14 @@
     }
     const ms = delayOf(delay);
     const timer = { id: ++lastId, callback, values, repeat: repeat ? ms : 0, due: host.monotonic() + ms, order: order++ };
-    P.mapSet(pending, timer.id, timer);
     push(timer);
-    return timer.id;
+    return remember(timer);
   }
 
   function clear(id) {
     const timer = P.mapGet(pending, id);
     if (timer === undefined) return;
-    P.mapDelete(pending, id);
+    forget(id);
     timer.callback = undefined; // it stays in the heap until it is due
     timer.values = undefined;
     if (heap.length > 64 && heap.length > 2 * P.mapSize(pending)) sweep();
@@ -88,8 +98,7 @@
       if (immediates.last === undefined) immediates.first = immediate;
       else immediates.last.next = immediate;
       immediates.last = immediate;
-      P.mapSet(pending, immediate.id, immediate);
-      return immediate.id;
+      return remember(immediate);
     },
     clearTimeout: (id) => clear(id),
     clearInterval: (id) => clear(id),
@@ -105,7 +114,7 @@
       timer.order = order++;
       push(timer);
     } else {
-      P.mapDelete(pending, timer.id);
+      forget(timer.id);
     }
     P.apply(callback, undefined, values);
   }
@@ -120,7 +129,7 @@
     }
   }
 
-  // Runs one callback. Returns milliseconds to wait before the next call, or
+  // Called while any timer waits. Runs one callback. Returns milliseconds to wait before the next call, or
   // END. The host runs all microtasks in between.
   let immediateTurn = false;
   internals.tick = () => {

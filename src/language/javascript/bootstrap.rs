@@ -1,7 +1,7 @@
 //! Starting the engine and evaluating `runtimes/javascript/` in it.
 
 use super::{
-    Data,
+    Data, cells,
     exports::{Exports, pointer},
     functions::FUNCTIONS,
     guest_error,
@@ -156,6 +156,12 @@ impl Bootstrap<'_> {
         self.engine.handles.start = self.get(hooks, "start")?;
         self.engine.handles.tick = self.get(hooks, "tick")?;
         self.engine.handles.report = self.get(hooks, "report")?;
+        let cells = self.get(hooks, "cells")?;
+        let of_buffer = exports.qjs_get_array_buffer.func();
+        self.engine.handles.cells = self.ask(of_buffer, &[cells, scratch])?;
+        if exports.read_u32(self.instance.store(), scratch) != Some(cells::SIZE as u32) {
+            return Ok(Err("it gives buffers differently".to_owned()));
+        }
         for (name, source) in MODULES {
             expect!(self.evaluate(name, source, Engine::MODULE));
         }

@@ -141,6 +141,17 @@ impl<'a> Call<'a> {
         Ok(self.raw(index)? == Some((TAG_BOOL, 1)))
     }
 
+    /// The text of argument `index`, if the engine need not be asked for it.
+    pub(super) fn plain(&self, index: usize) -> Result<Option<String>, Stop> {
+        Ok(match self.raw(index)? {
+            Some((TAG_INT, value)) => Some(value.cast_signed().to_string()),
+            Some((TAG_BOOL, value)) => Some((value != 0).to_string()),
+            Some((TAG_NULL, _)) => Some("null".to_owned()),
+            Some((TAG_UNDEFINED, _)) => Some("undefined".to_owned()),
+            _ => None,
+        })
+    }
+
     pub(super) fn is_undefined(&self, index: usize) -> Result<bool, Stop> {
         Ok(matches!(self.raw(index)?, None | Some((TAG_UNDEFINED, _))))
     }

@@ -24,6 +24,9 @@ pub(super) fn run(instance: &mut Instance, engine: &Engine, main: i32) -> Result
         if let Some(code) = check_promises(instance, engine, main)? {
             return Ok(code);
         }
+        if !engine.is_waiting(instance) {
+            return end(instance, engine, main);
+        }
         let tick = engine.call(instance, engine.handles.tick, &[])?;
         let wait = match engine.checked(instance, tick)? {
             Ok(number) => engine.take_number(instance, number)?,

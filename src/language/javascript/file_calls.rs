@@ -84,6 +84,24 @@ pub(super) fn write(call: &mut Call<'_>) -> Result<Answer, Failure> {
     answer(written, count)
 }
 
+/// A file and a string or another value whose text is plain: that and a line's
+/// end. Answers undefined for any other value.
+pub(super) fn line(call: &mut Call<'_>) -> Result<Answer, Failure> {
+    let fd = call.integer(0)?;
+    let mut text = match call.plain(1)? {
+        Some(text) => text,
+        None if call.is_string(1)? => call.text(1)?,
+        None => return Ok(Answer::Undefined),
+    };
+    text.push('\n');
+    let written = call
+        .data()
+        .streams
+        .get(fd)
+        .and_then(|stream| stream.write(text.as_bytes()));
+    answer(written, zero)
+}
+
 /// A file and a part of a buffer. Answers the bytes read.
 pub(super) fn read(call: &mut Call<'_>) -> Result<Answer, Failure> {
     let fd = call.integer(0)?;

@@ -20,6 +20,7 @@ type Function = fn(&mut Call<'_>) -> Result<Answer, Failure>;
 /// prepared image too: it stays as long as images made with it do.
 pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     // Often called first: the list is searched from the front.
+    ("line", files::line),
     ("write", files::write),
     ("monotonic", monotonic),
     ("proxy_target", proxy_target),

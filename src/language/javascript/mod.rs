@@ -14,6 +14,7 @@
 mod answer;
 mod bootstrap;
 mod call;
+mod cells;
 mod event_loop;
 mod exports;
 mod file_calls;

@@ -16,6 +16,9 @@ pub(super) const EXIT_NEVER_SETTLED: i32 = 13;
 /// A program that ends by an error.
 pub(super) const EXIT_UNCAUGHT: i32 = 1;
 
+/// The one argument that the runtime is prepared with: no other is as common.
+const PREPARED_ARGUMENT: &str = "-c";
+
 /// Tag of the engine's exceptions, in a value's upper half.
 const TAG_EXCEPTION: u64 = 6;
 
@@ -60,6 +63,10 @@ fn language(instance: &mut Instance) -> &mut Data {
 
 /// Tells the runtime what this run is about.
 fn start(instance: &mut Instance, engine: &Engine, program: &Program) -> Evaluated<()> {
+    engine.fill_cells(instance)?;
+    if program.name == PREPARED_ARGUMENT && program.args.is_empty() {
+        return Ok(Ok(()));
+    }
     let mut text = program.name.replace('\0', "");
     for argument in &program.args {
         text.push('\0');

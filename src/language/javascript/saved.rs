@@ -1,6 +1,6 @@
 //! What the host must know of a prepared engine to wake a copy of its memory.
 
-use super::{exports::Exports, program::Engine};
+use super::{cells, exports::Exports, program::Engine};
 use crate::{Error, ErrorKind, instance::Instance};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,6 +21,8 @@ pub(super) struct Handles {
     pub(super) undefined: i32,
     /// Eight bytes for what the engine gives by address.
     pub(super) scratch: i32,
+    /// Where `cells.rs` finds what it shares with the runtime.
+    pub(super) cells: i32,
 }
 
 /// Upper halves of values as the engine represents them.
@@ -66,6 +68,9 @@ impl Engine {
         if functions.map(tag) != [Some(TAG_OBJECT); 3]
             || tag(handles.undefined) != Some(TAG_UNDEFINED)
             || tag(handles.scratch).is_none()
+            || exports
+                .slice(instance.store(), handles.cells, cells::SIZE)
+                .is_none()
         {
             return Err(wrong("its memory does not hold the runtime"));
         }

@@ -155,11 +155,11 @@ pub(super) fn woken(guest: &Prepared, captured: &Captured, given: &Given) -> Ins
 pub(super) fn run_plainly(given: &Given) -> Done {
     let mut instance = fresh(guest(), given);
     let ran = run(&mut instance, program(given));
-    done(instance, ran).0
+    done(instance, ran)
 }
 
-/// Runs the program in a copy; also the fuel that it burnt.
-pub(super) fn run_woken(given: &Given) -> (Done, u64) {
+/// Runs the program in a copy.
+pub(super) fn run_woken(given: &Given) -> Done {
     let mut instance = woken(guest(), captured(), given);
     let engine = Engine::restored(&instance, &captured().saved).expect("it wakes");
     let ran = run_prepared(&mut instance, &engine, program(given));
@@ -170,7 +170,7 @@ pub(super) fn program(given: &Given) -> &Program {
     given.program.as_ref().expect("a program")
 }
 
-pub(super) fn done(instance: Instance, ran: Ran) -> (Done, u64) {
+pub(super) fn done(instance: Instance, ran: Ran) -> Done {
     let state = instance.into_state();
     let stdio = state.stdio();
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
@@ -181,12 +181,11 @@ pub(super) fn done(instance: Instance, ran: Ran) -> (Done, u64) {
             None => stop.to_string(),
         }),
     };
-    let done = Done {
+    Done {
         status,
         stdout: text(stdio.out.take()),
         stderr: text(stdio.err.take()),
-    };
-    (done, state.fuel_used().unwrap_or(0))
+    }
 }
 
 /// The module with its globals exported.

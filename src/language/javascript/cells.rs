@@ -1,0 +1,40 @@
+//! What the host reads and writes in the runtime's memory where it lies.
+//!
+//! A call of a JavaScript function costs the translation of much of the
+//! engine, if it is the first one; these cells cost nothing. The layout is that
+//! of `internals.cells` in `primordials.js`.
+
+use super::program::Engine;
+use crate::{engine::Stop, instance::Instance};
+
+/// Bytes of all cells.
+pub(super) const SIZE: usize = 32;
+
+const RANDOM: usize = 0;
+const TIME_ORIGIN: usize = 16;
+const WAITING: usize = 24;
+
+impl Engine {
+    /// Gives the runtime a state for `Math.random`, and the time at which
+    /// `performance.now()` was 0.
+    pub(super) fn fill_cells(&self, instance: &mut Instance) -> Result<(), Stop> {
+        let wasi = instance.state().wasi();
+        let mut bytes = [0; WAITING];
+        wasi.random().fill(&mut bytes[RANDOM..TIME_ORIGIN]);
+        // The generator never leaves a state of zeros.
+        bytes[RANDOM] |= u8::from(bytes[RANDOM..TIME_ORIGIN] == [0; TIME_ORIGIN]);
+        let elapsed = wasi.clock().monotonic();
+        let origin = wasi.clock().unix_time().saturating_sub(elapsed);
+        let origin = origin.as_secs_f64() * 1000.0;
+        bytes[TIME_ORIGIN..].copy_from_slice(&origin.to_le_bytes());
+        let at = self.handles.cells;
+        let written = self.exports.write(instance.store_mut(), at, &bytes);
+        written.ok_or_else(|| super::imports::broken("its cells lie outside its memory"))
+    }
+
+    /// Whether timers or immediates are still to come.
+    pub(super) fn is_waiting(&self, instance: &Instance) -> bool {
+        let at = self.handles.cells.wrapping_add(WAITING as i32);
+        self.exports.read_u32(instance.store(), at) != Some(0)
+    }
+}
