@@ -224,6 +224,44 @@ fn a_seed_decides_every_random_number_and_time() {
 }
 
 #[test]
+fn nothing_random_is_shared_between_runs() {
+    let source = "print(Math.random()); print(crypto.randomUUID()); \
+        print(crypto.getRandomValues(new Uint32Array(4))); print(new Array(4).fill().map(Math.random))";
+    let (one, other) = (code(source).text(), code(source).text());
+    assert_eq!(one.lines().count(), 4);
+    for (one, other) in one.lines().zip(other.lines()) {
+        assert_ne!(one, other);
+    }
+}
+
+#[test]
+fn clocks_count_from_the_run_not_from_the_image() {
+    let source = "const now = performance.now(); print(now, performance.timeOrigin, Date.now(), +new Date(), os.now())";
+    let unix = || {
+        let now = std::time::SystemTime::now();
+        let since = now.duration_since(std::time::UNIX_EPOCH);
+        since.expect("after 1970").as_secs_f64() * 1000.0
+    };
+    let before = unix();
+    let shown = code(source).text();
+    let after = unix();
+    let shown: Vec<f64> = shown.split_whitespace().flat_map(str::parse).collect();
+    let [elapsed, origin, now, date, monotonic] = shown[..] else {
+        panic!("{shown:?}");
+    };
+    // Whole milliseconds may lie just before the moment.
+    let moment = before - 1.0..=after;
+    assert!(
+        [origin, now, date].iter().all(|time| moment.contains(time)),
+        "{shown:?} {moment:?}"
+    );
+    assert!(
+        0.0 <= elapsed && elapsed <= monotonic && monotonic <= after - before,
+        "{shown:?}"
+    );
+}
+
+#[test]
 fn ten_megabytes_of_lines_come_through() {
     let ran = code("const line = 'x'.repeat(99); for (let i = 0; i < 1e5; i++) console.log(line)");
     assert_eq!(ran.stdout.len(), 10_000_000, "{}", ran.stderr);

@@ -70,6 +70,12 @@ const SCRIPTS: &[(&str, &str)] = &[
     ),
 ];
 
+/// What warms the engine up, as a script.
+const WARM_UP: (&str, &str) = (
+    "dormouse:warm",
+    include_str!("../../../runtimes/javascript/warm.js"),
+);
+
 /// Modules that are there before any program, by the name that specifiers
 /// resolve to.
 const MODULES: &[(&str, &str)] = &[
@@ -92,15 +98,30 @@ const MODULES: &[(&str, &str)] = &[
 pub(crate) fn prepare(instance: &mut Instance) -> Result<Result<Engine, Stop>, Error> {
     let exports = Exports::new(instance.store(), instance.raw())?;
     instance.store_mut().data_mut().language::<Data>().exports = Some(exports);
-    match (Bootstrap {
-        engine: Engine {
-            exports,
-            handles: Handles::default(),
-        },
-        instance,
+    let handles = Handles::default();
+    let engine = Engine { exports, handles };
+    told(Bootstrap { engine, instance }.run())
+}
+
+/// The same for an image: the engine is also warmed up. That takes as long
+/// again, and gains each program that wakes a twentieth at most.
+///
+/// # Errors
+///
+/// As [`prepare`].
+#[cfg_attr(
+    not(test),
+    allow(dead_code, reason = "the capture of images is being built on this")
+)]
+pub(crate) fn prepare_image(instance: &mut Instance) -> Result<Result<Engine, Stop>, Error> {
+    match prepare(instance)? {
+        Ok(engine) => told(Bootstrap { engine, instance }.warm_up()),
+        Err(stop) => Ok(Err(stop)),
     }
-    .run())
-    {
+}
+
+fn told(step: Step<Engine>) -> Result<Result<Engine, Stop>, Error> {
+    match step {
         Ok(Ok(engine)) => Ok(Ok(engine)),
         Ok(Err(message)) => Err(guest_error(message)),
         Err(stop) => Ok(Err(stop)),
@@ -165,10 +186,27 @@ impl Bootstrap<'_> {
         for (name, source) in MODULES {
             expect!(self.evaluate(name, source, Engine::MODULE));
         }
-        if self.engine.run_jobs(self.instance)?.is_err() || !self.data().rejections.is_empty() {
-            return Ok(Err("its own modules fail".to_owned()));
-        }
+        expect!(self.run_jobs("its own modules"));
         Ok(Ok(self.engine))
+    }
+
+    fn warm_up(mut self) -> Step<Engine> {
+        let exports = self.engine.exports;
+        let (name, source) = WARM_UP;
+        let value = expect!(self.evaluate(name, source, Engine::SCRIPT));
+        self.ask(exports.qjs_free_value.func(), &[value])?;
+        expect!(self.run_jobs(name));
+        self.ask(exports.qjs_run_gc.func(), &[])?;
+        Ok(Ok(self.engine))
+    }
+
+    /// Runs what promises have to be done.
+    fn run_jobs(&mut self, name: &str) -> Step<()> {
+        let done = self.engine.run_jobs(self.instance)?.is_ok();
+        if done && self.data().rejections.is_empty() {
+            return Ok(Ok(()));
+        }
+        Ok(Err(format!("{name}: a promise is rejected")))
     }
 
     fn ask(&mut self, func: &wasmi::Func, args: &[i32]) -> Result<i32, Stop> {

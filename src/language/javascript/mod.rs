@@ -6,7 +6,8 @@
 //! memory and globals, and [`Engine::saved`] for the host's side. Then
 //! [`run_prepared`] evaluates the program and drives the event loop until
 //! nothing is left to do, either at once or in any copy of that memory, where
-//! [`Engine::restored`] finds the engine again.
+//! [`Engine::restored`] finds the engine again. For an image the engine is
+//! prepared by [`prepare_image`].
 //!
 //! What a program is: a script, unless its name ends in `.mjs` or it only
 //! parses as a module (it imports, exports, or awaits at its top level).
@@ -36,6 +37,14 @@ mod url;
 
 use crate::{Error, Program, engine::Stop, instance::Instance, language::wasm::Ran};
 pub(crate) use bootstrap::prepare;
+#[cfg_attr(
+    not(test),
+    allow(
+        unused_imports,
+        reason = "the capture of images is being built on this"
+    )
+)]
+pub(crate) use bootstrap::prepare_image;
 pub(crate) use imports::link;
 pub(crate) use program::Engine;
 

@@ -1,7 +1,7 @@
 //! Instances of the engine with a host of their own, and what of one is copied
 //! to another.
 
-use super::super::{Engine, link, prepare, run, run_prepared};
+use super::super::{Engine, link, prepare_image, run, run_prepared};
 use crate::{
     GuestStore, Language, Limits, Output, Program, Stdin,
     engine::{MAX_RECURSION_DEPTH, Meter, Metering},
@@ -92,7 +92,7 @@ pub(super) fn captured() -> &'static Captured {
 
 pub(super) fn capture(guest: &Prepared) -> Captured {
     let mut instance = fresh(guest, &Given::default());
-    let engine = prepare(&mut instance)
+    let engine = prepare_image(&mut instance)
         .expect("it is our guest")
         .expect("no limit stops it");
     let memory = engine.exports.memory.data(instance.store()).to_vec();

@@ -181,6 +181,26 @@ fn same(given: &Given, word: &str) {
 }
 
 #[test]
+fn warming_up_leaves_no_trace() {
+    let source = "const seen = new Set();
+        const visit = (path, value) => {
+            if (Object(value) !== value || seen.has(value)) return;
+            seen.add(value);
+            for (const key of Reflect.ownKeys(value)) {
+                const { value: own, get, set, ...flags } = Reflect.getOwnPropertyDescriptor(value, key);
+                print(path, String(key), typeof own, Object.values(flags), Object(own) === own || own);
+                for (const part of [own, get, set]) visit(`${path}.${String(key)}`, part);
+            }
+            visit(`${path}.prototype`, Reflect.getPrototypeOf(value));
+        };
+        visit('', globalThis);
+        print(typeof Base, typeof seen, RegExp.lastMatch, console.count(), setTimeout(() => {}))";
+    same(&code(source), "undefined object undefined undefined 1\n");
+    let plain = run_plainly(&code(source)).stdout;
+    assert!(plain.lines().count() > 2000, "{plain}");
+}
+
+#[test]
 fn what_a_run_is_given_reaches_a_copy() {
     let mut given =
         code("print(scriptArgs, std.getenv('A'), std.in.getline(), std.in.readAsString())");
