@@ -17,12 +17,12 @@ clearTimeout(12345);
 setTimeout(() => {
   log('outer');
   Promise.resolve().then(() => log('between timers'));
-  setTimeout(log, 0, 'inner');
+  setTimeout(log, 40, 'inner');
 }, 30);
 setTimeout(log, 31, 'after');
 const late = Promise.reject(new Error('handled in time'));
 queueMicrotask(() => late.catch((error) => log('caught', error.message)));
-os.sleepAsync(60).then(() => log('slept', os.now() >= 60));
+os.sleepAsync(150).then(() => log('slept', os.now() >= 150));
 for (const wrong of [undefined, 'code', null]) {
   try { setTimeout(wrong); } catch (error) { log(error.name); }
 }
