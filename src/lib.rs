@@ -20,7 +20,7 @@
 //!
 //! What a guest does wrong (a trap, an exit code, a limit) is an [`Outcome`];
 //! an [`Error`] is about what the host could not do.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 #[cfg(feature = "cli")]
 #[doc(hidden)]

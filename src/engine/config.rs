@@ -46,6 +46,8 @@ impl Engine {
             .consume_fuel(metering == Metering::On)
             .compilation_mode(wasmi::CompilationMode::LazyTranslation)
             .fuel_cost(FUEL_COSTS)
+            // wasmi would copy them, and an image keeps its memory in one.
+            .ignore_custom_sections(true)
             .set_max_recursion_depth(frames)
             .set_max_stack_height(MAX_STACK_HEIGHT)
             .set_max_cached_stacks(MAX_CACHED_STACKS);

@@ -3,6 +3,11 @@
 
 mod config;
 mod load;
+#[allow(
+    unsafe_code,
+    reason = "memory is mapped under wasmi's, and trusted modules go unvalidated"
+)]
+pub(crate) mod mapping;
 mod meter;
 
 pub(crate) use config::{Engine, MAX_RECURSION_DEPTH, Metering};

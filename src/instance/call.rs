@@ -1,24 +1,28 @@
 //! Calling into a guest that is metered, and telling its limits apart.
 
 use super::State;
-use crate::{Error, ErrorKind, Limit, engine::Stop};
-use wasmi::{Caller, Func, ResumableCall, Store, TrapCode, Val};
+use crate::{
+    Error, ErrorKind, Limit,
+    engine::{Stop, mapping::MappedStore},
+};
+use wasmi::{AsContext, AsContextMut, Caller, Func, ResumableCall, TrapCode, Val};
 
 /// Fuel given at a time where a deadline has to be looked at: some ten
 /// milliseconds of work.
 const SLICE: u64 = 4_000_000;
 
 /// Puts the first slice into the store.
-pub(super) fn fill(store: &mut Store<State>) -> Result<(), Error> {
+pub(super) fn fill(store: &mut MappedStore<State>) -> Result<(), Error> {
     let slice = store.data_mut().fuel.take(SLICE);
     store
+        .as_context_mut()
         .set_fuel(slice)
         .map_err(|error| Error::new(ErrorKind::Engine, format!("fuel is not metered: {error}")))
 }
 
 /// Calls `func` in slices of fuel, looking at the deadline between them.
 pub(super) fn metered(
-    store: &mut Store<State>,
+    store: &mut MappedStore<State>,
     func: Func,
     params: &[Val],
     results: &mut [Val],
@@ -37,28 +41,28 @@ pub(super) fn metered(
 }
 
 /// The next slice, unless the deadline has passed or the fuel is used up.
-fn refill(store: &mut Store<State>, required: u64) -> Result<(), Stop> {
+fn refill(store: &mut MappedStore<State>, required: u64) -> Result<(), Stop> {
     store.data().meter.check_deadline()?;
-    let left = store.get_fuel()?;
+    let left = store.as_context().get_fuel()?;
     let wanted = SLICE.max(required.saturating_sub(left));
     let slice = store.data_mut().fuel.take(wanted);
     if left + slice < required || slice == 0 {
         return Err(store.data().meter.hit(Limit::Fuel));
     }
-    store.set_fuel(left + slice)
+    store.as_context_mut().set_fuel(left + slice)
 }
 
 /// Counts the fuel that is left in the store as not burnt.
-pub(super) fn drain(store: &mut Store<State>) {
+pub(super) fn drain(store: &mut MappedStore<State>) {
     // Without metering there is none.
-    if let Ok(left) = store.get_fuel() {
+    if let Ok(left) = store.as_context().get_fuel() {
         store.data_mut().fuel.give_back(left);
-        let _ = store.set_fuel(0);
+        let _ = store.as_context_mut().set_fuel(0);
     }
 }
 
 /// Notes which limit, if any, is behind `stop`.
-pub(super) fn note_limits(store: &mut Store<State>, stop: Stop) -> Stop {
+pub(super) fn note_limits(store: &mut MappedStore<State>, stop: Stop) -> Stop {
     let meter = store.data().meter.clone();
     if meter.limit().is_some() {
         return stop;

@@ -29,6 +29,48 @@ impl Limiter {
             meter,
         }
     }
+
+    /// Bytes of linear memory that may still be had.
+    pub(super) fn memory_left(&self) -> u64 {
+        self.memory_left
+    }
+
+    /// What has been had since `before`, which may be another run's.
+    pub(super) fn taken_since(&self, before: Taken) -> Taken {
+        Taken {
+            memory: before.memory.saturating_sub(self.memory_left),
+            table_elements: before
+                .table_elements
+                .saturating_sub(self.table_elements_left),
+        }
+    }
+
+    /// All that is left, as something to compare with later.
+    pub(super) fn left(&self) -> Taken {
+        Taken {
+            memory: self.memory_left,
+            table_elements: self.table_elements_left,
+        }
+    }
+
+    /// Counts what an instance has already; `false` where it is too much.
+    pub(super) fn take(&mut self, taken: Taken) -> bool {
+        let memory = self.memory_left.checked_sub(taken.memory);
+        let elements = self.table_elements_left.checked_sub(taken.table_elements);
+        let (Some(memory), Some(elements)) = (memory, elements) else {
+            return false;
+        };
+        self.memory_left = memory;
+        self.table_elements_left = elements;
+        true
+    }
+}
+
+/// Amounts of what is limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Taken {
+    memory: u64,
+    table_elements: usize,
 }
 
 impl ResourceLimiter for Limiter {

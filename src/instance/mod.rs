@@ -2,93 +2,28 @@
 
 mod call;
 mod limiter;
+mod prepared;
+mod reset;
 mod state;
+mod wake;
+
+#[cfg(test)]
+mod tests;
 
 pub(crate) use call::{is_metered, settle, top_up};
+pub(crate) use prepared::{Code, Prepared};
 pub(crate) use state::State;
+pub(crate) use wake::WakeError;
 
 use crate::{
     Error, ErrorKind,
-    engine::{Engine, Metering, Stop},
-    wasi,
+    engine::{
+        Metering, Stop,
+        mapping::{MappedStore, Reservation},
+    },
 };
 use limiter::Limiter;
-use wasmi::{ExternType, Linker, Store, Val};
-
-/// A module, ready to be instantiated again and again.
-pub(crate) struct Prepared {
-    engine: Engine,
-    module: wasmi::Module,
-    linker: Linker<State>,
-}
-
-impl Prepared {
-    /// Loads `wasm` and checks that the host has everything it imports;
-    /// `extend` adds what a language's guest wants beyond WASI, `frames` is
-    /// how deep its calls may nest.
-    pub(crate) fn new(
-        wasm: &[u8],
-        metering: Metering,
-        frames: usize,
-        extend: fn(&mut Linker<State>) -> Result<(), Error>,
-    ) -> Result<Self, Error> {
-        let engine = Engine::new(metering, frames);
-        let module = crate::engine::load(&engine, wasm)?;
-        let mut linker = Linker::new(engine.inner());
-        wasi::link(&mut linker, State::wasi_mut)?;
-        extend(&mut linker)?;
-        check_imports(&module, &linker)?;
-        Ok(Self {
-            engine,
-            module,
-            linker,
-        })
-    }
-}
-
-/// Names every import that the host lacks, not just the first.
-fn check_imports(module: &wasmi::Module, linker: &Linker<State>) -> Result<(), Error> {
-    let missing: Vec<String> = module
-        .imports()
-        .filter(|import| !has(linker, import))
-        .map(|import| {
-            format!(
-                "{}.{} ({})",
-                import.module(),
-                import.name(),
-                kind(import.ty())
-            )
-        })
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::Module,
-        format!(
-            "the module imports what Dormouse does not provide: {}; it provides \
-             wasi_snapshot_preview1 and wasi_unstable",
-            missing.join(", ")
-        ),
-    ))
-}
-
-/// Whether `linker` has the function; a second definition is refused.
-fn has(linker: &Linker<State>, import: &wasmi::ImportType<'_>) -> bool {
-    linker
-        .clone()
-        .func_wrap(import.module(), import.name(), || {})
-        .is_err()
-}
-
-fn kind(ty: &ExternType) -> &'static str {
-    match ty {
-        ExternType::Func(_) => "function",
-        ExternType::Global(_) => "global",
-        ExternType::Memory(_) => "memory",
-        ExternType::Table(_) => "table",
-    }
-}
+use wasmi::{Linker, Store, Val};
 
 /// Whether an import has another type than what the host provides.
 fn is_linking(error: &wasmi::Error) -> bool {
@@ -108,9 +43,10 @@ fn is_linking(error: &wasmi::Error) -> bool {
 
 /// A guest with its own store: memory, tables, globals and host state.
 pub(crate) struct Instance {
-    store: Store<State>,
+    store: MappedStore<State>,
     instance: wasmi::Instance,
     metering: Metering,
+    awake: Option<wake::Awake>,
 }
 
 /// Why a guest could not be instantiated.
@@ -124,20 +60,21 @@ pub(crate) enum Failure {
 impl Instance {
     /// Instantiates `prepared` with `state`, running its start function.
     pub(crate) fn new(prepared: &Prepared, state: State) -> Result<Self, Failure> {
-        let mut store = Store::new(prepared.engine.inner(), state);
-        store.limiter(|state| &mut state.limiter);
-        let metering = prepared.engine.metering();
-        if metering == Metering::On {
-            call::fill(&mut store).map_err(Failure::Error)?;
-        }
-        match prepared
-            .linker
-            .instantiate_and_start(&mut store, &prepared.module)
-        {
+        let store = store(prepared, state, Reservation::empty()).map_err(Failure::Error)?;
+        Self::instantiate(prepared, store, &prepared.linker)
+    }
+
+    fn instantiate(
+        prepared: &Prepared,
+        mut store: MappedStore<State>,
+        linker: &Linker<State>,
+    ) -> Result<Self, Failure> {
+        match linker.instantiate_and_start(&mut store, &prepared.module) {
             Ok(instance) => Ok(Self {
                 store,
                 instance,
-                metering,
+                metering: prepared.engine.metering(),
+                awake: None,
             }),
             Err(error) if is_linking(&error) => Err(Failure::Error(Error::new(
                 ErrorKind::Module,
@@ -186,10 +123,10 @@ impl Instance {
     }
 
     pub(crate) fn store(&self) -> &Store<State> {
-        &self.store
+        self.store.store()
     }
 
-    pub(crate) fn store_mut(&mut self) -> &mut Store<State> {
+    pub(crate) fn store_mut(&mut self) -> &mut MappedStore<State> {
         &mut self.store
     }
 
@@ -205,4 +142,19 @@ impl Instance {
         call::drain(&mut self.store);
         self.store.into_data()
     }
+}
+
+/// A store for an instance of `prepared`, under the limits of `state`.
+fn store(
+    prepared: &Prepared,
+    state: State,
+    reservation: Reservation,
+) -> Result<MappedStore<State>, Error> {
+    let mut store = Store::new(prepared.engine.inner(), state);
+    store.limiter(|state| &mut state.limiter);
+    let mut store = MappedStore::new(store, reservation);
+    if prepared.engine.metering() == Metering::On {
+        call::fill(&mut store)?;
+    }
+    Ok(store)
 }

@@ -1,0 +1,281 @@
+//! A store and the address space that its memories live in.
+
+use super::{Contents, Memories, Reservation, reservation::most};
+use crate::{Error, ErrorKind};
+use wasmi::{AsContext, AsContextMut, Memory, MemoryType, Store, StoreContext, StoreContextMut};
+
+/// A store whose memories may lie in a [`Reservation`]. It can be used like a
+/// store, but not taken apart while it lives.
+pub(crate) struct MappedStore<T> {
+    // First, so that it is dropped before the addresses it uses.
+    store: Store<T>,
+    reservation: Reservation,
+    /// The store's memories, once made.
+    memories: Vec<Placed>,
+}
+
+/// A memory made from an image.
+struct Placed {
+    memory: Memory,
+    /// Whether it lies in the reservation's space of the same index.
+    is_mapped: bool,
+}
+
+impl<T> MappedStore<T> {
+    pub(crate) fn new(store: Store<T>, reservation: Reservation) -> Self {
+        Self {
+            store,
+            reservation,
+            memories: Vec::new(),
+        }
+    }
+
+    /// The store, to be looked at.
+    pub(crate) fn store(&self) -> &Store<T> {
+        &self.store
+    }
+
+    pub(crate) fn data(&self) -> &T {
+        self.store.data()
+    }
+
+    pub(crate) fn data_mut(&mut self) -> &mut T {
+        self.store.data_mut()
+    }
+
+    pub(crate) fn reservation(&self) -> &Reservation {
+        &self.reservation
+    }
+
+    pub(crate) fn into_data(self) -> T {
+        self.into_parts().0
+    }
+
+    /// Ends the store; the reservation can be given to another one.
+    pub(crate) fn into_parts(self) -> (T, Reservation) {
+        // The store is gone when this returns.
+        let data = self.store.into_data();
+        (data, self.reservation)
+    }
+
+    /// Makes the memories `memories`, of the imported types `types`, and puts
+    /// the image's contents into them.
+    ///
+    /// # Errors
+    ///
+    /// When the store's limiter refuses, a type does not fit, the image can't
+    /// be read, or the store has memories already.
+    pub(crate) fn memories(
+        &mut self,
+        memories: &Memories,
+        types: &[MemoryType],
+    ) -> Result<Vec<Memory>, Error> {
+        if !self.memories.is_empty() || types.len() != memories.contents().len() {
+            return Err(failed("there are other memories in it", None));
+        }
+        for (index, (contents, import)) in memories.contents().iter().zip(types).enumerate() {
+            let ty = memory_type(contents, *import)?;
+            let placed = match self.make_mapped(index, ty, contents, memories)? {
+                Some(memory) => Placed {
+                    memory,
+                    is_mapped: true,
+                },
+                None => Placed {
+                    memory: self.make_copied(ty, contents, memories)?,
+                    is_mapped: false,
+                },
+            };
+            self.memories.push(placed);
+        }
+        Ok(self.memories.iter().map(|placed| placed.memory).collect())
+    }
+
+    /// Whether all memories are mapped rather than copied.
+    #[cfg(test)]
+    pub(crate) fn is_mapped(&self) -> bool {
+        self.memories.iter().all(|placed| placed.is_mapped)
+    }
+
+    /// Brings the memories back to what the image has; `false` where one has
+    /// grown, which can't be undone.
+    ///
+    /// # Errors
+    ///
+    /// When the image can't be read or mapped any more.
+    pub(crate) fn restore(&mut self, memories: &Memories) -> Result<bool, Error> {
+        let grown = self
+            .memories
+            .iter()
+            .zip(memories.contents())
+            .any(|(placed, contents)| placed.memory.size(&self.store) != contents.pages);
+        if grown || self.memories.len() != memories.contents().len() {
+            return Ok(false);
+        }
+        for index in 0..self.memories.len() {
+            let contents = &memories.contents()[index];
+            if self.memories[index].is_mapped {
+                self.remap(index, contents, memories)?;
+            } else {
+                let bytes = self.memories[index].memory.data_mut(&mut self.store);
+                bytes.fill(0);
+                copy(bytes, contents, memories)?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// A memory that wasmi allocates and we copy to.
+    fn make_copied(
+        &mut self,
+        ty: MemoryType,
+        contents: &Contents,
+        memories: &Memories,
+    ) -> Result<Memory, Error> {
+        let memory = Memory::new(&mut self.store, ty).map_err(refused)?;
+        copy(memory.data_mut(&mut self.store), contents, memories)?;
+        Ok(memory)
+    }
+
+    /// A memory in the reservation; `None` where it has no room for it.
+    #[cfg(unix)]
+    fn make_mapped(
+        &mut self,
+        index: usize,
+        ty: MemoryType,
+        contents: &Contents,
+        memories: &Memories,
+    ) -> Result<Option<Memory>, Error> {
+        let absolute = if ty.is_64() { u64::MAX } else { 1 << 32 };
+        let needed = most(ty.maximum(), self.reservation.limit())
+            .min(absolute)
+            .max(contents.bytes());
+        let Some(Some(space)) = self.reservation.spaces.get_mut(index) else {
+            return Ok(None);
+        };
+        if needed > space.len() as u64 {
+            return Ok(None);
+        }
+        // SAFETY: this value keeps the space as long as the store, which it
+        // drops first, and makes one memory per space and store, as `memories`
+        // checks.
+        let bytes = unsafe { space.bytes() };
+        let memory = Memory::new_static(&mut self.store, ty, bytes).map_err(refused)?;
+        self.lay(index, contents, memories)?;
+        Ok(Some(memory))
+    }
+
+    #[cfg(not(unix))]
+    fn make_mapped(
+        &mut self,
+        _index: usize,
+        _ty: MemoryType,
+        _contents: &Contents,
+        _memories: &Memories,
+    ) -> Result<Option<Memory>, Error> {
+        Ok(None)
+    }
+
+    /// Drops what was written to a memory that has not grown.
+    #[cfg(unix)]
+    fn remap(
+        &mut self,
+        index: usize,
+        contents: &Contents,
+        memories: &Memories,
+    ) -> Result<(), Error> {
+        #[cfg(target_os = "linux")]
+        if let Some(Some(space)) = self.reservation.spaces.get_mut(index) {
+            let initial = 0..usize_of(contents.bytes())?;
+            // SAFETY: `&mut self` keeps everybody from the store's memories.
+            if unsafe { space.discard(initial) } {
+                return Ok(());
+            }
+        }
+        self.lay(index, contents, memories)
+    }
+
+    #[cfg(not(unix))]
+    fn remap(&mut self, _: usize, _: &Contents, _: &Memories) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Maps what the image has over a memory's initial part.
+    #[cfg(unix)]
+    fn lay(&mut self, index: usize, contents: &Contents, memories: &Memories) -> Result<(), Error> {
+        let (Some(Some(space)), super::Source::File(file)) =
+            (self.reservation.spaces.get_mut(index), memories.source())
+        else {
+            return Err(failed("it is not in a file", None));
+        };
+        let unmapped = |error: rustix::io::Errno| failed("it can't be mapped", Some(error.into()));
+        let initial = 0..usize_of(contents.bytes())?;
+        // SAFETY: `&mut self` keeps everybody from the store's memories.
+        unsafe { space.put_zeros(initial).map_err(unmapped)? };
+        for extent in &contents.extents {
+            let start = usize_of(extent.guest)?;
+            let range = start..start + usize_of(extent.len)?;
+            // SAFETY: as above; `Memories::new` checked the file's length.
+            let laid = unsafe { space.put_file(range, file, extent.file, false) };
+            laid.map_err(unmapped)?;
+        }
+        Ok(())
+    }
+}
+
+impl<T> AsContext for MappedStore<T> {
+    type Data = T;
+
+    fn as_context(&self) -> StoreContext<'_, T> {
+        self.store.as_context()
+    }
+}
+
+impl<T> AsContextMut for MappedStore<T> {
+    fn as_context_mut(&mut self) -> StoreContextMut<'_, T> {
+        self.store.as_context_mut()
+    }
+}
+
+/// The type of a memory that is imported as `import`.
+fn memory_type(contents: &Contents, import: MemoryType) -> Result<MemoryType, Error> {
+    let mut builder = MemoryType::builder();
+    builder
+        .memory64(import.is_64())
+        .min(contents.pages)
+        .max(contents.maximum.or(import.maximum()));
+    builder.build().map_err(refused)
+}
+
+/// Copies what the image has into `bytes`, which are zero.
+fn copy(bytes: &mut [u8], contents: &Contents, memories: &Memories) -> Result<(), Error> {
+    for extent in &contents.extents {
+        let start = usize_of(extent.guest)?;
+        let len = usize_of(extent.len)?;
+        let Some(target) = bytes.get_mut(start..start + len) else {
+            return Err(failed("it is larger than the memory", None));
+        };
+        let read = memories.source().read(extent.file, target);
+        read.map_err(|error| failed("it can't be read", Some(error)))?;
+    }
+    Ok(())
+}
+
+fn usize_of(bytes: u64) -> Result<usize, Error> {
+    usize::try_from(bytes).map_err(|_| failed("it does not fit this machine", None))
+}
+
+fn refused(error: impl Into<wasmi::Error>) -> Error {
+    let error = error.into();
+    Error::new(
+        ErrorKind::Engine,
+        format!("the image's memory can't be made: {error}"),
+    )
+}
+
+fn failed(problem: &str, error: Option<std::io::Error>) -> Error {
+    let message = match &error {
+        Some(error) => format!("the image's memory can't be restored: {problem}: {error}"),
+        None => format!("the image's memory can't be restored: {problem}"),
+    };
+    Error::new(ErrorKind::Io, message)
+}

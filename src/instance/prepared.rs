@@ -1,0 +1,214 @@
+//! Modules that are ready to be instantiated.
+
+use super::{State, reset};
+use crate::{
+    Error, ErrorKind,
+    engine::{
+        Engine, Metering,
+        mapping::{Memories, Trusted, module_unchecked},
+    },
+    wasi,
+};
+use std::sync::OnceLock;
+use wasmi::{ExternType, Linker, MemoryType};
+
+/// The module that an image imports its memories from: `memory0`, `memory1`, …
+const MEMORIES: &str = "dormouse";
+
+/// A module, ready to be instantiated again and again.
+pub(crate) struct Prepared {
+    pub(super) engine: Engine,
+    pub(super) module: wasmi::Module,
+    pub(super) linker: Linker<State>,
+    pub(super) image: Option<ImageMemories>,
+    /// Whether instances can be reset in place.
+    in_place: OnceLock<bool>,
+}
+
+/// The memories of an image, and the types that its module imports them with.
+pub(super) struct ImageMemories {
+    pub(super) memories: Memories,
+    pub(super) types: Vec<MemoryType>,
+}
+
+/// The code of an image.
+pub(crate) enum Code<'a> {
+    /// Known to be valid.
+    Trusted(Trusted<'a>),
+    /// To be validated.
+    Foreign(&'a [u8]),
+}
+
+/// Adds what a language's guest wants beyond WASI.
+pub(crate) type Extend = fn(&mut Linker<State>) -> Result<(), Error>;
+
+impl Prepared {
+    /// Loads `wasm` and checks that the host has everything it imports;
+    /// `frames` is how deep its calls may nest.
+    pub(crate) fn new(
+        wasm: &[u8],
+        metering: Metering,
+        frames: usize,
+        extend: Extend,
+    ) -> Result<Self, Error> {
+        let engine = Engine::new(metering, frames);
+        let module = crate::engine::load(&engine, wasm)?;
+        let linker = linker(&engine, extend)?;
+        check_imports(&module, linker.clone())?;
+        Ok(Self {
+            engine,
+            module,
+            linker,
+            image: None,
+            in_place: OnceLock::new(),
+        })
+    }
+
+    /// Loads the code of an image, whose memories will be `memories`. For
+    /// [`Instance::wake`](super::Instance::wake).
+    pub(crate) fn image(
+        code: &Code<'_>,
+        memories: Memories,
+        metering: Metering,
+        frames: usize,
+        extend: Extend,
+    ) -> Result<Self, Error> {
+        let engine = Engine::new(metering, frames);
+        let module = match code {
+            Code::Trusted(wasm) => module_unchecked(&engine, wasm)?,
+            Code::Foreign(wasm) => crate::engine::load(&engine, wasm)?,
+        };
+        let linker = linker(&engine, extend)?;
+        if let Code::Foreign(_) = code {
+            // Ours were checked when they were built.
+            check_imports(&module, linker.clone())?;
+        }
+        let types = memory_types(&module, memories.contents().len())?;
+        Ok(Self {
+            engine,
+            module,
+            linker,
+            image: Some(ImageMemories { memories, types }),
+            in_place: OnceLock::new(),
+        })
+    }
+
+    /// The memories of an image, which reservations are made for.
+    pub(crate) fn memories(&self) -> Option<&Memories> {
+        self.image.as_ref().map(|image| &image.memories)
+    }
+
+    /// Finds out whether instances of this image, whose module is `wasm`, can be
+    /// reset in place. That reads all of it, some 10 ms per megabyte of code,
+    /// so a process that resets nothing doesn't ask.
+    ///
+    /// # Errors
+    ///
+    /// When `wasm` can't be read.
+    pub(crate) fn learn_reset(&self, wasm: &[u8]) -> Result<bool, Error> {
+        let in_place = reset::is_restorable(wasm)?;
+        Ok(*self.in_place.get_or_init(|| in_place))
+    }
+
+    pub(super) fn is_reset_in_place(&self) -> bool {
+        self.in_place.get() == Some(&true)
+    }
+
+    /// A linker for one instance, with its memories.
+    pub(super) fn link(&self, memories: &[wasmi::Memory]) -> Result<Linker<State>, Error> {
+        let mut linker = self.linker.clone();
+        for (index, memory) in memories.iter().enumerate() {
+            linker
+                .define(MEMORIES, &memory_name(index), *memory)
+                .map_err(|error| {
+                    Error::new(
+                        ErrorKind::Engine,
+                        format!("memory {index} of the image can't be linked: {error}"),
+                    )
+                })?;
+        }
+        Ok(linker)
+    }
+}
+
+fn memory_name(index: usize) -> String {
+    format!("memory{index}")
+}
+
+/// All that a guest can import.
+fn linker(engine: &Engine, extend: Extend) -> Result<Linker<State>, Error> {
+    let mut linker = Linker::new(engine.inner());
+    wasi::link(&mut linker, State::wasi_mut)?;
+    extend(&mut linker)?;
+    Ok(linker)
+}
+
+/// The types of the `count` memories that an image's module must import, by
+/// their number.
+fn memory_types(module: &wasmi::Module, count: usize) -> Result<Vec<MemoryType>, Error> {
+    let mut types: Vec<Option<MemoryType>> = vec![None; count];
+    for import in module.imports() {
+        let ExternType::Memory(ty) = import.ty() else {
+            continue;
+        };
+        let slot = (0..count).find(|index| import.name() == memory_name(*index));
+        match slot {
+            Some(index) if import.module() == MEMORIES => types[index] = Some(*ty),
+            _ => {
+                return Err(mismatch(&format!(
+                    "it imports the memory {}.{}, which the image lacks",
+                    import.module(),
+                    import.name()
+                )));
+            }
+        }
+    }
+    let imported: Option<Vec<MemoryType>> = types.iter().copied().collect();
+    imported.ok_or_else(|| mismatch("the image has memories that it does not import"))
+}
+
+fn mismatch(problem: &str) -> Error {
+    Error::new(
+        ErrorKind::Module,
+        format!("the image's module and memories don't belong together: {problem}"),
+    )
+}
+
+/// Names every import that the host lacks, not just the first. Memories of an
+/// image are looked at elsewhere.
+fn check_imports(module: &wasmi::Module, mut linker: Linker<State>) -> Result<(), Error> {
+    let mut missing = Vec::new();
+    for import in module.imports() {
+        let is_memory = matches!(import.ty(), ExternType::Memory(_));
+        if is_memory && import.module() == MEMORIES {
+            continue;
+        }
+        // The linker refuses a second definition: a way to ask whether it has
+        // one that costs no copy of it.
+        let is_new = linker.func_wrap(import.module(), import.name(), || {});
+        if is_new.is_ok() {
+            let kind = kind(import.ty());
+            missing.push(format!("{}.{} ({kind})", import.module(), import.name()));
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Module,
+        format!(
+            "the module imports what Dormouse does not provide: {}; it provides \
+             wasi_snapshot_preview1 and wasi_unstable",
+            missing.join(", ")
+        ),
+    ))
+}
+
+fn kind(ty: &ExternType) -> &'static str {
+    match ty {
+        ExternType::Func(_) => "function",
+        ExternType::Global(_) => "global",
+        ExternType::Memory(_) => "memory",
+        ExternType::Table(_) => "table",
+    }
+}

@@ -1,0 +1,78 @@
+//! Whether instances of a module can be reset in place.
+
+use crate::{Error, ErrorKind};
+use wasmparser::{ExternalKind, Operator, Parser, Payload};
+
+/// Whether all that code of `wasm` can change is its memories and the globals
+/// that it exports: tables and segments stay as they were.
+///
+/// # Errors
+///
+/// When `wasm` can't be read.
+pub(super) fn is_restorable(wasm: &[u8]) -> Result<bool, Error> {
+    scan(wasm).map_err(|error| {
+        Error::new(
+            ErrorKind::Module,
+            format!("the image's module can't be read: {error}"),
+        )
+    })
+}
+
+fn scan(wasm: &[u8]) -> Result<bool, wasmparser::BinaryReaderError> {
+    let mut hidden = Vec::new();
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload? {
+            Payload::ImportSection(imports) => {
+                for import in imports.into_imports() {
+                    // Others than functions and memories might be changed by
+                    // whoever else has them.
+                    match import?.ty {
+                        wasmparser::TypeRef::Global(_) | wasmparser::TypeRef::Table(_) => {
+                            return Ok(false);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            Payload::GlobalSection(globals) => {
+                for (index, global) in (0..).zip(globals) {
+                    if global?.ty.mutable {
+                        hidden.push(index);
+                    }
+                }
+            }
+            Payload::MemorySection(memories) if memories.count() > 0 => return Ok(false),
+            Payload::ExportSection(exports) => {
+                for export in exports {
+                    let export = export?;
+                    if export.kind == ExternalKind::Global {
+                        hidden.retain(|index: &u32| *index != export.index);
+                    }
+                }
+            }
+            Payload::CodeSectionEntry(body) => {
+                for operator in body.get_operators_reader()? {
+                    if changes_more(&operator?) {
+                        return Ok(false);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(hidden.is_empty())
+}
+
+/// Whether an operator changes tables or segments.
+fn changes_more(operator: &Operator<'_>) -> bool {
+    matches!(
+        operator,
+        Operator::TableSet { .. }
+            | Operator::TableGrow { .. }
+            | Operator::TableFill { .. }
+            | Operator::TableCopy { .. }
+            | Operator::TableInit { .. }
+            | Operator::ElemDrop { .. }
+            | Operator::DataDrop { .. }
+    )
+}

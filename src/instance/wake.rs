@@ -1,0 +1,146 @@
+//! Instances from images, and back to them.
+
+use super::{
+    Failure, Instance, Prepared, State, call, limiter::Taken, prepared::ImageMemories, store,
+};
+use crate::{
+    Error, ErrorKind,
+    engine::{
+        Metering,
+        mapping::{MappedStore, Reservation},
+    },
+};
+use wasmi::{Extern, Global, Mutability, Val};
+
+/// Why an instance did not wake.
+pub(crate) enum WakeError {
+    /// The image's memories are larger than the run's limit allows. A plain
+    /// start may need less.
+    TooLarge(Box<State>),
+    /// As for any instance.
+    Failed(Failure),
+}
+
+impl From<Error> for WakeError {
+    fn from(error: Error) -> Self {
+        Self::Failed(Failure::Error(error))
+    }
+}
+
+/// What an instance was when it woke.
+pub(super) struct Awake {
+    globals: Vec<(Global, Val)>,
+    taken: Taken,
+}
+
+impl Instance {
+    /// An instance of the image `prepared`, going on from where it was
+    /// captured; `reservation` is one for its memories.
+    pub(crate) fn wake(
+        prepared: &Prepared,
+        state: State,
+        reservation: Reservation,
+    ) -> Result<Self, WakeError> {
+        let image = image(prepared)?;
+        let limit = state.limiter.memory_left();
+        if image.memories.bytes() > limit {
+            return Err(WakeError::TooLarge(Box::new(state)));
+        }
+        let reservation = if limit > reservation.limit() {
+            Reservation::new(&image.memories, limit)
+        } else {
+            reservation
+        };
+        let before = state.limiter.left();
+        let mut store = store(prepared, state, reservation)?;
+        let memories = store.memories(&image.memories, &image.types)?;
+        let linker = prepared.link(&memories)?;
+        let mut instance =
+            Self::instantiate(prepared, store, &linker).map_err(WakeError::Failed)?;
+        instance.awake = Some(Awake {
+            globals: mutable_globals(&instance.instance, &instance.store),
+            taken: instance.store.data().limiter.taken_since(before),
+        });
+        Ok(instance)
+    }
+
+    /// Brings a woken instance back to its image, for another run with
+    /// `state`. In place where nothing but memory and exported globals has
+    /// changed, which [`Prepared::learn_reset`] must have found out; else in
+    /// the same address space.
+    pub(crate) fn reset(self, prepared: &Prepared, state: State) -> Result<Self, WakeError> {
+        let image = image(prepared)?;
+        if prepared.is_reset_in_place() {
+            self.reset_in_place(prepared, image, state)
+        } else {
+            self.reset_anew(prepared, image, state)
+        }
+    }
+
+    fn reset_in_place(
+        mut self,
+        prepared: &Prepared,
+        image: &ImageMemories,
+        mut state: State,
+    ) -> Result<Self, WakeError> {
+        let Some(awake) = &self.awake else {
+            return self.reset_anew(prepared, image, state);
+        };
+        if state.limiter.memory_left() > self.store.reservation().limit()
+            || !self.store.restore(&image.memories)?
+        {
+            return self.reset_anew(prepared, image, state);
+        }
+        if !state.limiter.take(awake.taken) {
+            return Err(WakeError::TooLarge(Box::new(state)));
+        }
+        for (global, value) in &awake.globals {
+            global
+                .set(&mut self.store, value.clone())
+                .map_err(|error| {
+                    Error::new(
+                        ErrorKind::Engine,
+                        format!("a global can't be reset: {error}"),
+                    )
+                })?;
+        }
+        *self.store.data_mut() = state;
+        if prepared.engine.metering() == Metering::On {
+            call::fill(&mut self.store)?;
+        }
+        Ok(self)
+    }
+
+    fn reset_anew(
+        self,
+        prepared: &Prepared,
+        image: &ImageMemories,
+        state: State,
+    ) -> Result<Self, WakeError> {
+        let (_, mut reservation) = self.store.into_parts();
+        reservation.renew(&image.memories);
+        Self::wake(prepared, state, reservation)
+    }
+}
+
+fn image(prepared: &Prepared) -> Result<&ImageMemories, Error> {
+    prepared.image.as_ref().ok_or_else(|| {
+        Error::new(
+            ErrorKind::Engine,
+            "the module is not an image's, so there is nothing to wake from",
+        )
+    })
+}
+
+/// The exported globals that the guest can change, with their values.
+fn mutable_globals(instance: &wasmi::Instance, store: &MappedStore<State>) -> Vec<(Global, Val)> {
+    instance
+        .exports(store)
+        .filter_map(|export| match export.into_extern() {
+            Extern::Global(global) if global.ty(store).mutability() == Mutability::Var => {
+                Some((global, global.get(store)))
+            }
+            _ => None,
+        })
+        .collect()
+}
