@@ -25,6 +25,8 @@ pub enum ErrorKind {
     Grant,
     /// A language guest could not be found, fetched, verified or stored.
     Guest,
+    /// A saved image is damaged, of another version, or no image at all.
+    Image,
     /// An export was called wrongly: no such function, wrong arguments.
     Invoke,
     /// The command line contradicts itself.

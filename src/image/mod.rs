@@ -1,12 +1,43 @@
 //! What sandboxes are made from.
 
+#[allow(dead_code, reason = "capturing is to come")]
+mod file;
+#[allow(dead_code, reason = "capturing is to come")]
+mod manifest;
+mod section;
+#[cfg(test)]
+mod tests;
+
 use crate::{
-    Error, Language,
+    Error, ErrorKind, Language,
     engine::{self, Metering},
     instance::Prepared,
     language,
 };
 use std::sync::{Arc, OnceLock};
+
+/// Bytes of a page of Wasm memory.
+const PAGE: u64 = 64 << 10;
+
+/// A run of a memory's bytes, and where in a file it lies. All three are
+/// multiples of [`PAGE`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Extent {
+    pub(crate) guest: u64,
+    pub(crate) file: u64,
+    pub(crate) len: u64,
+}
+
+fn image_error(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Image, message)
+}
+
+/// An image is not what was written.
+fn damaged(what: impl std::fmt::Display) -> Error {
+    image_error(format!(
+        "the image is damaged: {what}; make it again with `dormouse snapshot`"
+    ))
+}
 
 /// A guest, loaded and checked, from which any number of sandboxes start.
 /// Cloning is cheap and shares all of it.

@@ -1,0 +1,3 @@
+//! Images hold what was put in; what is not whole is refused.
+
+mod file;
