@@ -18,9 +18,12 @@ pub(super) fn with_progress<T>(
     let done = work(&mut |progress| {
         let bar = bar.get_or_insert_with(spinner);
         bar.set_message(match progress {
-            Progress::Waiting => "waiting for another dormouse that is fetching".to_owned(),
+            Progress::Waiting => "waiting for another dormouse that does the same".to_owned(),
             Progress::Fetching { package, version } => {
                 format!("fetching {package} {version} (once)")
+            }
+            Progress::Capturing { language } => {
+                format!("preparing {language} for later runs (once)")
             }
             Progress::Verifying => "verifying and unpacking".to_owned(),
             Progress::Done => "done".to_owned(),

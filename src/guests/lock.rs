@@ -1,4 +1,4 @@
-//! One fetch at a time, over all processes.
+//! One maker at a time, over all processes.
 
 use std::{
     fs::{File, TryLockError},
@@ -6,13 +6,13 @@ use std::{
     path::Path,
 };
 
-/// Held while a guest is fetched; the system lets go of it when the process
+/// Held while a guest is fetched or an image made; the system lets go of it when the process
 /// ends, however it ends.
-pub(super) struct Lock(#[expect(dead_code, reason = "holding it is its use")] File);
+pub(crate) struct Lock(#[expect(dead_code, reason = "holding it is its use")] File);
 
 impl Lock {
     /// Takes the lock at `path`, calling `waiting` once if someone has it.
-    pub(super) fn take(path: &Path, waiting: impl FnOnce()) -> io::Result<Self> {
+    pub(crate) fn take(path: &Path, waiting: impl FnOnce()) -> io::Result<Self> {
         let file = File::options()
             .create(true)
             .truncate(false)

@@ -5,13 +5,15 @@ mod lock;
 mod pin;
 mod store;
 
+pub(crate) use lock::Lock;
 pub use store::{GuestState, GuestStore, GuestSummary};
 
-/// What fetching a guest is doing, for whoever wants to show it.
+/// What bringing a guest here or making its image is doing, for whoever wants
+/// to show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Progress<'a> {
-    /// Another process is fetching; waiting for it.
+    /// Another process is doing the same; waiting for it.
     Waiting,
     /// The registry's client is fetching this package.
     Fetching {
@@ -22,6 +24,11 @@ pub enum Progress<'a> {
     },
     /// Checking digests and unpacking.
     Verifying,
-    /// The guest is in the cache.
+    /// Starting the language's interpreter once, to keep it as an image.
+    Capturing {
+        /// The language.
+        language: crate::Language,
+    },
+    /// The guest, or its image, is in the cache.
     Done,
 }

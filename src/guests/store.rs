@@ -103,6 +103,25 @@ impl GuestStore {
         }
     }
 
+    /// Where everything is kept.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// SHA-256 of the guest that [`load`](Self::load) gives for `language`,
+    /// without looking at it.
+    ///
+    /// # Errors
+    ///
+    /// When the store is not usable.
+    #[allow(dead_code, reason = "restoring is to come")]
+    pub(crate) fn digest(&self, language: Language) -> Result<String, Error> {
+        Ok(match self.added()?.remove(language.name()) {
+            Some(added) => added.sha256,
+            None => pin(language).sha256.clone(),
+        })
+    }
+
     /// The guest of `language`, fetched first if it is not there; its bytes
     /// have the digest that was pinned, or that it was added with.
     ///

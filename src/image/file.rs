@@ -19,9 +19,10 @@
 //! Nothing in a file depends on when or where it was written.
 
 use super::{
-    Extent, PAGE, damaged, image_error,
+    PAGE, damaged, image_error,
     manifest::{FORMAT, Manifest, Memory, TOOL},
     section::{self, HEADER, Section, Sections},
+    source::Extent,
 };
 use crate::Error;
 use sha2::{Digest, Sha256};
@@ -43,6 +44,8 @@ const DIGEST_LEN: u64 = 32;
 pub(crate) struct CapturedMemory {
     pub(crate) pages: u64,
     pub(crate) page_size: u64,
+    /// As many pages that it may grow to, if it has such a limit of its own.
+    pub(crate) maximum: Option<u64>,
     pub(crate) contents: Vec<u8>,
 }
 
@@ -56,6 +59,13 @@ pub(crate) struct Parts {
     pub(crate) memories: Vec<Vec<Extent>>,
     /// Bytes of the whole image.
     pub(crate) length: u64,
+}
+
+impl Parts {
+    /// The module of the image `bytes`.
+    pub(crate) fn module<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        bytes.get(..usize_of(self.module)).unwrap_or_default()
+    }
 }
 
 /// Whether `bytes`, a file's first ones, claim to be an image.
@@ -80,11 +90,10 @@ pub(crate) fn write(
     manifest: &Manifest,
 ) -> Result<Vec<u8>, Error> {
     let sections = own_sections(module)?;
-    let maxima = memory_maxima(module)?;
-    if maxima.len() != memories.len() {
+    let imported = imported_memories(module)?;
+    if imported != memories.len() {
         return Err(image_error(format!(
-            "the module imports {} memories, but {} were captured",
-            maxima.len(),
+            "the module imports {imported} memories, but {} were captured",
             memories.len()
         )));
     }
@@ -95,11 +104,7 @@ pub(crate) fn write(
         .iter()
         .map(|s| (s.payload.end - s.start) as u64)
         .sum();
-    manifest.memories = memories
-        .iter()
-        .zip(maxima)
-        .map(|(memory, maximum)| describe(memory, maximum))
-        .collect::<Result<_, _>>()?;
+    manifest.memories = memories.iter().map(describe).collect::<Result<_, _>>()?;
 
     let json = manifest.to_json()?;
     if json.len() as u64 > MAX_MANIFEST {
@@ -318,27 +323,27 @@ fn is_ours(section: &Section, bytes: &[u8]) -> bool {
     matches!(section.name(bytes), Some(MANIFEST | MEMORY | DIGEST))
 }
 
-/// The maximum of each memory that `module` imports.
-fn memory_maxima(module: &[u8]) -> Result<Vec<Option<u64>>, Error> {
+/// How many memories `module` imports.
+fn imported_memories(module: &[u8]) -> Result<usize, Error> {
     let malformed = |error: wasmparser::BinaryReaderError| {
         image_error(format!("what was captured is not a Wasm module: {error}"))
     };
-    let mut maxima = Vec::new();
+    let mut count = 0;
     for payload in Parser::new(0).parse_all(module) {
         if let Payload::ImportSection(imports) = payload.map_err(malformed)? {
             for import in imports.into_imports() {
-                if let TypeRef::Memory(memory) = import.map_err(malformed)?.ty {
-                    maxima.push(memory.maximum);
+                if let TypeRef::Memory(_) = import.map_err(malformed)?.ty {
+                    count += 1;
                 }
             }
             break;
         }
     }
-    Ok(maxima)
+    Ok(count)
 }
 
 /// Which pages of `memory` are worth storing.
-fn describe(memory: &CapturedMemory, maximum: Option<u64>) -> Result<Memory, Error> {
+fn describe(memory: &CapturedMemory) -> Result<Memory, Error> {
     let length = memory.contents.len() as u64;
     if memory.page_size != PAGE || memory.pages.checked_mul(PAGE) != Some(length) {
         return Err(image_error(format!(
@@ -359,7 +364,7 @@ fn describe(memory: &CapturedMemory, maximum: Option<u64>) -> Result<Memory, Err
     }
     Ok(Memory {
         pages: memory.pages,
-        maximum,
+        maximum: memory.maximum,
         stored,
     })
 }
@@ -374,7 +379,8 @@ fn too_large(what: &str, bytes: u64, most: u64) -> Error {
     ))
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Hexadecimal, as digests are shown.
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -1,12 +1,24 @@
 //! What sandboxes are made from.
 
-#[allow(dead_code, reason = "capturing is to come")]
-mod file;
-#[allow(dead_code, reason = "capturing is to come")]
-mod manifest;
+#[allow(dead_code, reason = "the rest of it is to come")]
+pub(crate) mod bundle;
+#[allow(dead_code, reason = "the rest of it is to come")]
+pub(crate) mod cache;
+#[allow(dead_code, reason = "the rest of it is to come")]
+pub(crate) mod file;
+#[allow(dead_code, reason = "the rest of it is to come")]
+pub(crate) mod folder;
+#[allow(dead_code, reason = "the rest of it is to come")]
+pub(crate) mod manifest;
+#[allow(dead_code, reason = "the rest of it is to come")]
+pub(crate) mod opened;
 mod section;
+#[allow(dead_code, reason = "the rest of it is to come")]
+pub(crate) mod source;
 #[cfg(test)]
 mod tests;
+#[allow(dead_code, reason = "the rest of it is to come")]
+pub(crate) mod trust;
 
 use crate::{
     Error, ErrorKind, Language,
@@ -14,22 +26,26 @@ use crate::{
     instance::Prepared,
     language,
 };
-use std::sync::{Arc, OnceLock};
+use cache::Images;
+use manifest::Manifest;
+use opened::{Bytes, Found, Opened};
+use source::{Contents, Source};
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+};
+use trust::Trust;
 
 /// Bytes of a page of Wasm memory.
 const PAGE: u64 = 64 << 10;
 
-/// A run of a memory's bytes, and where in a file it lies. All three are
-/// multiples of [`PAGE`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Extent {
-    pub(crate) guest: u64,
-    pub(crate) file: u64,
-    pub(crate) len: u64,
-}
-
 fn image_error(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Image, message)
+}
+
+/// The image cache can't be used.
+fn cache_error(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Guest, message)
 }
 
 /// An image is not what was written.
@@ -56,22 +72,63 @@ fn damaged(what: impl std::fmt::Display) -> Error {
 pub struct Image(Arc<Inner>);
 
 struct Inner {
-    wasm: Vec<u8>,
+    /// The module; of a snapshot, with what lies behind it in the file.
+    wasm: Bytes,
     language: Option<Language>,
+    snapshot: Option<Snapshot>,
     unmetered: OnceLock<Prepared>,
     metered: OnceLock<Prepared>,
 }
 
+/// What an image has that goes on from a snapshot.
+#[derive(Debug, Clone)]
+#[allow(dead_code, reason = "restoring is to come")]
+pub(crate) struct Snapshot {
+    pub(crate) manifest: Manifest,
+    /// Whether the module must be validated.
+    pub(crate) trust: Trust,
+    /// Where its memories' bytes lie.
+    pub(crate) source: Source,
+    /// The memories that it imports, in order.
+    pub(crate) contents: Vec<Contents>,
+    /// Bytes of the module.
+    module: usize,
+}
+
 impl Image {
     /// A WASI program or any other core Wasm module, binary or text; `name`
-    /// is what errors call it.
+    /// is what errors call it. A snapshot's bytes give what [`open`](Self::open)
+    /// gives.
     ///
     /// # Errors
     ///
     /// When `source` is not Wasm. What it imports and which proposals it uses
     /// is looked at when it first runs.
     pub fn wasm(name: &str, source: &[u8]) -> Result<Self, Error> {
-        Ok(Self::new(engine::binary(name, source)?.into_owned(), None))
+        if file::is_image(source) {
+            let opened = Opened::checked(source.to_vec(), Trust::Foreign)
+                .map_err(|error| Error::new(error.kind(), format!("{name}: {error}")))?;
+            return Self::opened(opened);
+        }
+        let wasm = engine::binary(name, source)?.into_owned();
+        Ok(Self::new(Bytes::Owned(wasm), None, None))
+    }
+
+    /// The snapshot, bundle or Wasm module (binary or text) in the file at
+    /// `path`. A snapshot that this installation made, and that is unchanged,
+    /// need not be read, only mapped; it is not to be written to, but may be
+    /// replaced. Any other is checked in full.
+    ///
+    /// # Errors
+    ///
+    /// When the file can't be read, is no Wasm, or is a snapshot that is
+    /// damaged or of another version.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        match opened::open(path, Images::open_default().as_ref())? {
+            Found::Image(opened) => Self::opened(*opened),
+            Found::Other(bytes) => Self::wasm(&path.display().to_string(), &bytes),
+        }
     }
 
     /// The guest of `language`, as [`GuestStore::load`](crate::GuestStore::load)
@@ -83,25 +140,59 @@ impl Image {
     pub fn language(language: Language, wasm: Vec<u8>) -> Result<Self, Error> {
         engine::binary(language.name(), &wasm)?;
         let wasm = language::adapt(language, wasm);
-        Ok(Self::new(wasm, Some(language)))
+        Ok(Self::new(Bytes::Owned(wasm), Some(language), None))
     }
 
-    fn new(wasm: Vec<u8>, language: Option<Language>) -> Self {
+    /// The image that was opened.
+    ///
+    /// # Errors
+    ///
+    /// When it is in a language that this version does not have.
+    pub(crate) fn opened(opened: Opened) -> Result<Self, Error> {
+        let language = opened.parts.manifest.guest_language()?;
+        let snapshot = Snapshot {
+            contents: opened.contents(),
+            module: opened.parts.module(&opened.bytes).len(),
+            manifest: opened.parts.manifest,
+            trust: opened.trust,
+            source: opened.source,
+        };
+        Ok(Self::new(opened.bytes, language, Some(snapshot)))
+    }
+
+    fn new(wasm: Bytes, language: Option<Language>, snapshot: Option<Snapshot>) -> Self {
         Self(Arc::new(Inner {
             wasm,
             language,
+            snapshot,
             unmetered: OnceLock::new(),
             metered: OnceLock::new(),
         }))
     }
 
-    /// The same guest with other code.
+    /// The same guest with other code, which nobody has validated.
     pub(crate) fn rewritten(&self, wasm: Vec<u8>) -> Self {
-        Self::new(wasm, self.0.language)
+        let snapshot = self.0.snapshot.clone().map(|snapshot| Snapshot {
+            trust: Trust::Foreign,
+            module: wasm.len(),
+            ..snapshot
+        });
+        Self::new(Bytes::Owned(wasm), self.0.language, snapshot)
     }
 
+    /// The module.
     pub(crate) fn wasm_bytes(&self) -> &[u8] {
-        &self.0.wasm
+        let wasm = &self.0.wasm;
+        match &self.0.snapshot {
+            Some(snapshot) => wasm.get(..snapshot.module).unwrap_or(wasm),
+            None => wasm,
+        }
+    }
+
+    /// What it goes on from, if it is a snapshot.
+    #[allow(dead_code, reason = "restoring is to come")]
+    pub(crate) fn snapshot(&self) -> Option<&Snapshot> {
+        self.0.snapshot.as_ref()
     }
 
     pub(crate) fn guest_language(&self) -> Option<Language> {
@@ -119,7 +210,7 @@ impl Image {
         }
         let extend = language::link(self.0.language);
         let frames = language::frames(self.0.language);
-        let prepared = Prepared::new(&self.0.wasm, metering, frames, extend)?;
+        let prepared = Prepared::new(self.wasm_bytes(), metering, frames, extend)?;
         Ok(cell.get_or_init(|| prepared))
     }
 }
@@ -128,7 +219,8 @@ impl std::fmt::Debug for Image {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Image")
             .field("language", &self.0.language)
-            .field("bytes", &self.0.wasm.len())
+            .field("bytes", &self.wasm_bytes().len())
+            .field("snapshot", &self.snapshot().is_some())
             .finish_non_exhaustive()
     }
 }

@@ -23,6 +23,7 @@ fn memory(pages: u64, filled: &[u64]) -> CapturedMemory {
     CapturedMemory {
         pages,
         page_size: PAGE,
+        maximum: (pages == 6).then_some(64),
         contents,
     }
 }
