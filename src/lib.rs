@@ -22,6 +22,7 @@
 //! an [`Error`] is about what the host could not do.
 #![deny(unsafe_code)]
 
+mod capture;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;

@@ -37,6 +37,8 @@ pub struct Sandbox {
     stdout: Output,
     stderr: Output,
     deadline: DeadlineBy,
+    /// Whether the guest runs only to be captured.
+    capturing: bool,
 }
 
 /// Who ends a guest that computes past its deadline without calling the host.
@@ -60,6 +62,7 @@ impl Sandbox {
             stdout: Output::default(),
             stderr: Output::default(),
             deadline: DeadlineBy::Metering,
+            capturing: false,
         }
     }
 
@@ -144,11 +147,11 @@ impl Sandbox {
         let prepared = image.prepared(self.metering())?;
         let state = self.state(started, program)?;
         let started = Instant::now();
-        let mut instance = match Instance::new(prepared, state) {
+        let mut instance = match Instance::of(prepared, state) {
             Ok(instance) => instance,
             Err(Failure::Error(error)) => return Err(error),
             Err(Failure::Stop(stop, state)) => {
-                let status = status_of(Err(stop), &state);
+                let status = status_of(Err(&stop), &state);
                 return Ok(Ran::new(
                     status,
                     Vec::new(),
@@ -158,7 +161,7 @@ impl Sandbox {
                 ));
             }
         };
-        let ended = language::run(image.guest_language(), &mut instance, program)?;
+        let ended = language::run(&image, &mut instance, program)?;
         let duration = started.elapsed();
         let current_function = instance.global(CURRENT_FUNCTION);
         let state = instance.into_state();
@@ -167,12 +170,29 @@ impl Sandbox {
             Err(stop) => (Err(stop), Vec::new()),
         };
         Ok(Ran::new(
-            status_of(ended, &state),
+            status_of(ended.as_ref().copied(), &state),
             values,
             &state,
             duration,
             current_function,
         ))
+    }
+
+    pub(crate) fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// The host's side of a run up to a snapshot point, with `extra` bytes of
+    /// memory above the limit.
+    pub(crate) fn capturing_state(
+        &mut self,
+        program: &Program,
+        extra: u64,
+    ) -> Result<State, Error> {
+        check_program(self.image.guest_language(), program)?;
+        self.capturing = true;
+        self.limits.memory = self.limits.memory.saturating_add(extra);
+        self.state(Instant::now(), program)
     }
 
     fn metering(&self) -> Metering {
@@ -204,7 +224,10 @@ impl Sandbox {
             )
             .with_source(error)
         })?;
-        let clock = Clock::new(self.grants.seed.is_some(), Arc::clone(&meter));
+        let snapshot = self.image.snapshot();
+        let base = snapshot.map_or(0, |snapshot| snapshot.manifest.clock.monotonic);
+        let clock = Clock::new(self.grants.seed.is_some(), Arc::clone(&meter))
+            .going_on_from(Duration::from_nanos(base));
         let random = Random::new(self.grants.seed)?;
         let (times, draws) = (clock.clone(), random.clone());
         let mut root = Root::new(&self.grants.mounts, self.limits.tmp)?
@@ -215,16 +238,21 @@ impl Sandbox {
             .as_deref()
             .and_then(|path| root.guest_path(path));
         let mut javascript_path = None;
+        let mut channel = None;
         let (args, env) = match self.image.guest_language() {
             Some(Language::Python) => {
                 let terminal = stdio.is_terminal(1);
                 let functions =
                     language::python::functions(program, &self.grants, guest_path, terminal);
                 let functions = Arc::new(functions);
-                root = language::python::with_files(root).with_device("/dev/host", move || {
-                    Box::new(Device::new(Arc::clone(&functions)))
-                });
-                (language::python::args(false), Vec::new())
+                if snapshot.is_some() {
+                    channel = Some(Device::new(Arc::clone(&functions)));
+                }
+                root = language::python::with_files(root)
+                    .with_device(language::python::DEVICE, move || {
+                        Box::new(Device::new(Arc::clone(&functions)))
+                    });
+                (language::python::args(self.capturing), Vec::new())
             }
             Some(Language::JavaScript) => {
                 javascript_path = guest_path;
@@ -240,6 +268,9 @@ impl Sandbox {
         };
         let mut context = Context::new(root, stdio, clock, random)?;
         context.set_strings(args, env);
+        if let Some(channel) = channel {
+            context.open_device(language::python::CHANNEL, Box::new(channel));
+        }
         let mut state = State::new(context, self.limits.memory, self.limits.fuel, meter);
         if javascript_path.is_some() {
             state.language::<language::javascript::Data>().guest_path = javascript_path;
@@ -280,7 +311,7 @@ fn check_program(language: Option<Language>, program: &Program) -> Result<(), Er
 }
 
 /// How a guest ended.
-fn status_of(ended: Result<(), Stop>, state: &State) -> Status {
+pub(crate) fn status_of(ended: Result<(), &Stop>, state: &State) -> Status {
     let Err(stop) = ended else {
         return Status::Exit(0);
     };

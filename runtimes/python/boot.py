@@ -28,9 +28,28 @@ loop.install()
 # A program may have modules of these names.
 del sys.modules["absent"], sys.modules["loop"]
 
+CAPTURING = sys.argv[1:] == ["capture"]
+
+
+def open_channel():
+    """Opens the way to the host.
+
+    A snapshot is taken in the first read of it, which the host tells from
+    others by the descriptor's number. So that is one which no file had while
+    the interpreter started.
+    """
+    if CAPTURING:
+        lower = [os.open("/dev/host", os.O_RDWR) for _ in range(7)]
+    channel = os.open("/dev/host", os.O_RDWR)
+    if CAPTURING:
+        for descriptor in lower:
+            os.close(descriptor)
+    return channel
+
+
 # Where the host says what to run, and how much of that is read at a time. Less
 # means that there is no more.
-CHANNEL = os.open("/dev/host", os.O_RDWR)
+CHANNEL = open_channel()
 PART = 1 << 14
 
 # What shells report of a program that an interrupt ended.

@@ -4,6 +4,7 @@
 pub(crate) mod bundle;
 #[allow(dead_code, reason = "the rest of it is to come")]
 pub(crate) mod cache;
+pub(crate) mod captured;
 #[allow(dead_code, reason = "the rest of it is to come")]
 pub(crate) mod file;
 #[allow(dead_code, reason = "the rest of it is to come")]
@@ -22,8 +23,11 @@ pub(crate) mod trust;
 
 use crate::{
     Error, ErrorKind, Language,
-    engine::{self, Metering},
-    instance::Prepared,
+    engine::{
+        self, Metering,
+        mapping::{Memories, Trusted},
+    },
+    instance::{Code, Prepared},
     language,
 };
 use cache::Images;
@@ -93,6 +97,22 @@ pub(crate) struct Snapshot {
     pub(crate) contents: Vec<Contents>,
     /// Bytes of the module.
     module: usize,
+}
+
+impl Snapshot {
+    fn code<'a>(&self, wasm: &'a [u8]) -> Code<'a> {
+        match self.trust {
+            // The record that says so is in our own private folder.
+            Trust::Own => Code::Trusted(Trusted::built_here(wasm)),
+            Trust::Foreign => Code::Foreign(wasm),
+        }
+    }
+
+    /// Bytes that its memories take when it wakes.
+    pub(crate) fn memory(&self) -> u64 {
+        let pages = self.contents.iter().map(|memory| memory.pages);
+        pages.fold(0, |sum, pages| sum.saturating_add(pages * PAGE))
+    }
 }
 
 impl Image {
@@ -210,7 +230,14 @@ impl Image {
         }
         let extend = language::link(self.0.language);
         let frames = language::frames(self.0.language);
-        let prepared = Prepared::new(self.wasm_bytes(), metering, frames, extend)?;
+        let wasm = self.wasm_bytes();
+        let prepared = match &self.0.snapshot {
+            None => Prepared::new(wasm, metering, frames, extend)?,
+            Some(snapshot) => {
+                let memories = Memories::new(snapshot.source.clone(), snapshot.contents.clone())?;
+                Prepared::image(&snapshot.code(wasm), memories, metering, frames, extend)?
+            }
+        };
         Ok(cell.get_or_init(|| prepared))
     }
 }

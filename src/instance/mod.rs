@@ -64,6 +64,30 @@ impl Instance {
         Self::instantiate(prepared, store, &prepared.linker)
     }
 
+    /// An instance of whatever `prepared` is: of a module, or of an image.
+    pub(crate) fn of(prepared: &Prepared, state: State) -> Result<Self, Failure> {
+        let Some(memories) = prepared.memories() else {
+            return Self::new(prepared, state);
+        };
+        let reservation = Reservation::new(memories, state.limiter.memory_left());
+        Self::wake(prepared, state, reservation).map_err(|error| match error {
+            WakeError::Failed(failure) => failure,
+            WakeError::TooLarge(_) => Failure::Error(Error::new(
+                ErrorKind::Image,
+                format!(
+                    "the image's memory of {} bytes exceeds the memory limit; raise the limit, or \
+                     start without the image",
+                    memories.bytes()
+                ),
+            )),
+        })
+    }
+
+    /// Whether it goes on from a snapshot.
+    pub(crate) fn is_awake(&self) -> bool {
+        self.awake.is_some()
+    }
+
     fn instantiate(
         prepared: &Prepared,
         mut store: MappedStore<State>,

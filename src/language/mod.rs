@@ -6,7 +6,7 @@ mod stack;
 pub(crate) mod wasm;
 
 use crate::{
-    Error, ErrorKind, Program, engine,
+    Error, ErrorKind, Image, Program, engine,
     instance::{Instance, State},
     program::Entry,
 };
@@ -73,12 +73,13 @@ pub(crate) fn frames(language: Option<Language>) -> usize {
     }
 }
 
-/// Runs `program` in an instance of its language's guest.
-pub(crate) fn run(
-    language: Option<Language>,
-    instance: &mut Instance,
-    program: &Program,
-) -> wasm::Ran {
+/// Runs `program` in an instance of `image`.
+pub(crate) fn run(image: &Image, instance: &mut Instance, program: &Program) -> wasm::Ran {
+    let language = image.guest_language();
+    if let (Some(Language::JavaScript), Some(snapshot)) = (language, image.snapshot()) {
+        let engine = javascript::Engine::restored(instance, &snapshot.manifest.state)?;
+        return javascript::run_prepared(instance, &engine, program);
+    }
     match (language, &program.entry) {
         (None, Entry::Invoke { function, args }) => wasm::invoke(instance, function, args),
         (None | Some(Language::Python), _) => wasm::start(instance),

@@ -9,11 +9,11 @@ mod request;
 
 use crate::{Grants, Program, host::Functions, wasi::Root};
 
-/// The WASI descriptor of the channel: the bootstrap opens `/dev/host` while
-/// only the standard streams and the root are open. (Python shows another
-/// number for it, its C library keeps a list of its own.)
-#[expect(dead_code, reason = "a guest that is woken needs it")]
-pub(crate) const CHANNEL: u32 = 4;
+/// The WASI descriptor of the channel of a guest that is captured: the lowest
+/// that is free once the bootstrap has opened seven others beside the standard
+/// streams and the root. No file has that number before. (Python shows another
+/// one for it, its C library keeps a list of its own.)
+pub(crate) const CHANNEL: u32 = 11;
 
 /// What the interpreter itself is started with; `capturing` where it only has
 /// to come as far as its first read of the [`CHANNEL`], to be woken there again
@@ -30,6 +30,9 @@ pub(crate) fn args(capturing: bool) -> Vec<Vec<u8>> {
         .map(|word| word.as_bytes().to_vec())
         .collect()
 }
+
+/// What the channel is in the guest's files.
+pub(crate) const DEVICE: &str = "/dev/host";
 
 /// Where the guest finds its bootstrap code.
 const BOOT: &str = "/lib/dormouse/boot.py";

@@ -8,10 +8,7 @@ pub(crate) type Ran = Result<Result<Vec<Value>, Stop>, Error>;
 
 /// Runs a command's `_start`, or a reactor's `_initialize`.
 pub(crate) fn start(instance: &mut Instance) -> Ran {
-    let Some(func) = instance
-        .func("_start")
-        .or_else(|| instance.func("_initialize"))
-    else {
+    let Some(func) = entry(instance).and_then(|name| instance.func(name)) else {
         return Err(invoke_error(
             "the module has neither _start (a command) nor _initialize (a reactor); \
              call one of its exports with --invoke FUNC",
@@ -19,6 +16,13 @@ pub(crate) fn start(instance: &mut Instance) -> Ran {
     };
     check_entry(instance, func)?;
     Ok(instance.call(func, &[], &mut []).map(|()| Vec::new()))
+}
+
+/// What a command, or a reactor, is started with.
+pub(crate) fn entry(instance: &Instance) -> Option<&'static str> {
+    ["_start", "_initialize"]
+        .into_iter()
+        .find(|name| instance.func(name).is_some())
 }
 
 /// Calls the export `name` with `args`, after `_initialize` if there is one.
@@ -55,7 +59,9 @@ pub(crate) fn invoke(instance: &mut Instance, name: &str, args: &[String]) -> Ra
         .iter()
         .map(|ty| Val::default_for_ty(*ty))
         .collect();
+    // What goes on from a snapshot has been initialized.
     if name != "_initialize"
+        && !instance.is_awake()
         && let Some(initialize) = instance.func("_initialize")
     {
         check_entry(instance, initialize)?;

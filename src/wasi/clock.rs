@@ -24,6 +24,8 @@ pub(crate) struct Clock(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     started: Instant,
+    /// What the monotonic clock showed when the run started.
+    base: Duration,
     cpu_started: Duration,
     /// Nanoseconds that a seeded run's clock shows; `None` for real time.
     seeded: Option<AtomicU64>,
@@ -36,10 +38,21 @@ impl Clock {
     pub(crate) fn new(seeded: bool, meter: Arc<Meter>) -> Self {
         Self(Arc::new(Inner {
             started: Instant::now(),
+            base: Duration::ZERO,
             cpu_started: thread_cpu_time(),
             seeded: seeded.then(|| AtomicU64::new(0)),
             meter,
         }))
+    }
+
+    /// Lets the monotonic clock go on from `base`, where it was when the guest
+    /// was captured. Only for clocks that nobody else has yet.
+    #[must_use]
+    pub(crate) fn going_on_from(mut self, base: Duration) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.base = base;
+        }
+        self
     }
 
     /// Time since 1970-01-01 00:00:00 UTC; zero on a host set before that.
@@ -52,10 +65,12 @@ impl Clock {
         }
     }
 
-    /// Time since the run started.
+    /// Time since the run started; a captured guest's since it was started.
     pub(crate) fn monotonic(&self) -> Duration {
-        self.seeded_time()
-            .unwrap_or_else(|| self.0.started.elapsed())
+        let elapsed = self
+            .seeded_time()
+            .unwrap_or_else(|| self.0.started.elapsed());
+        self.0.base + elapsed
     }
 
     /// Processor time that the run has taken, on the thread that runs it.

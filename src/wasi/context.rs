@@ -11,7 +11,17 @@ use super::{
 };
 use crate::{Error, ErrorKind};
 use wasmi::Linker;
-use wasmi_wasi::{WasiCtx, wasi_common::Table};
+use wasmi_wasi::{
+    WasiCtx,
+    wasi_common::{
+        Table,
+        file::{FileAccessMode, WasiFile},
+    },
+};
+
+/// Descriptors are numbered from the lowest that is free, and fewer than so
+/// many can be open.
+const MAX_DESCRIPTORS: u32 = 65_536;
 
 /// The guest's view of its world: arguments, environment, streams, files,
 /// clocks and randomness.
@@ -68,6 +78,20 @@ impl Context {
     pub(crate) fn set_strings(&mut self, args: Vec<Vec<u8>>, env: Vec<Vec<u8>>) {
         self.args = args;
         self.env = env;
+    }
+
+    /// Opens `device` as the descriptor `fd`, to be read and written.
+    pub(crate) fn open_device(&self, fd: u32, device: Box<dyn WasiFile>) {
+        let mode = FileAccessMode::READ | FileAccessMode::WRITE;
+        self.wasi.insert_file(fd, device, mode);
+    }
+
+    /// What is open beside the standard streams and the root.
+    pub(crate) fn open_descriptors(&self) -> Vec<u32> {
+        let table = self.wasi.table();
+        (4..MAX_DESCRIPTORS)
+            .filter(|fd| table.contains_key(*fd))
+            .collect()
     }
 
     pub(super) fn wasi_mut(&mut self) -> &mut WasiCtx {
