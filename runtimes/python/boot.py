@@ -1,13 +1,17 @@
 """Starts a Python program in the sandbox.
 
-The interpreter runs this file. Whatever can be done before the program is
+The interpreter runs this file, with the host's channel open. Whatever can be done before the program is
 known is done at import; then the host is asked what to run, and it is run as
 `__main__`, as the interpreter itself would have.
 """
 
-import errno
-import os
 import sys
+
+FOUND = frozenset(sys.modules)
+
+import errno
+import gc
+import os
 import time
 
 # The interpreter's own way to show warnings looks for source text in files
@@ -20,36 +24,15 @@ from marshal import loads
 FOLDER = os.path.dirname(__file__)
 sys.path.insert(0, FOLDER)
 import absent
+import leave
 import loop
 
 sys.path.remove(FOLDER)
 absent.install()
 loop.install()
-# A program may have modules of these names.
-del sys.modules["absent"], sys.modules["loop"]
 
-CAPTURING = sys.argv[1:] == ["capture"]
-
-
-def open_channel():
-    """Opens the way to the host.
-
-    A snapshot is taken in the first read of it, which the host tells from
-    others by the descriptor's number. So that is one which no file had while
-    the interpreter started.
-    """
-    if CAPTURING:
-        lower = [os.open("/dev/host", os.O_RDWR) for _ in range(7)]
-    channel = os.open("/dev/host", os.O_RDWR)
-    if CAPTURING:
-        for descriptor in lower:
-            os.close(descriptor)
-    return channel
-
-
-# Where the host says what to run, and how much of that is read at a time. Less
-# means that there is no more.
-CHANNEL = open_channel()
+# How much of what the host says is read at a time. Less means that there is no
+# more.
 PART = 1 << 14
 
 # What shells report of a program that an interrupt ended.
@@ -109,7 +92,7 @@ def start(request):
         sys.stdout.reconfigure(line_buffering=True)
     if cwd != "/":
         os.chdir(cwd)
-    uncaught = None
+    status, uncaught = 0, None
     try:
         if mode == "code":
             sys.orig_argv = ["python", "-c", source, *argv[1:]]
@@ -120,15 +103,21 @@ def start(request):
         else:
             sys.orig_argv = ["python", "-m", source, *argv[1:]]
             run_module(source)
-    except SystemExit:
-        raise
+    except SystemExit as left:
+        status = left.code or 0
+        if type(status) is not int or not 0 <= status <= 255:
+            raise
     except BaseException as error:
         uncaught = error
     if uncaught is not None:
         report(uncaught)
-        # What remains is what follows an uncaught exception anywhere:
-        # `atexit`, flushing, and this exit code.
-        sys.exit(INTERRUPTED if isinstance(uncaught, KeyboardInterrupt) else 1)
+        status = INTERRUPTED if isinstance(uncaught, KeyboardInterrupt) else 1
+        uncaught = None
+    leave.leave(status)
+    # What was there before the program goes like all the rest.
+    gc.unfreeze()
+    if status:
+        sys.exit(status)
     return True
 
 
@@ -153,6 +142,11 @@ def environment(env):
 def prepare():
     """Makes the process look as if it had been started for a program."""
     global names
+    # A program finds what it would without us, and may have modules of our
+    # names.
+    for name in sys.modules.keys() - FOUND - {"warnings"}:
+        del sys.modules[name]
+    sys.path_importer_cache.pop(FOLDER, None)
     os.environ.clear()
     # Without a locale the interpreter would let through what is not text.
     sys.stdin.reconfigure(errors="strict")
@@ -320,4 +314,6 @@ prepare()
 # very read, so it is waited for in C code: after waking, the interpreter goes on
 # with a new frame of `start`, and this one, which would first have to be made
 # anew, is hardly ever needed.
-any(map(start, map(os.read, (CHANNEL,), (PART,))))
+waiting = map(start, map(os.read, (CHANNEL,), (PART,)))
+gc.freeze()
+any(waiting)

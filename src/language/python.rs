@@ -9,27 +9,32 @@ mod request;
 
 use crate::{Grants, Program, host::Functions, wasi::Root};
 
-/// The WASI descriptor of the channel of a guest that is captured: the lowest
-/// that is free once the bootstrap has opened seven others beside the standard
-/// streams and the root. No file has that number before. (Python shows another
-/// one for it, its C library keeps a list of its own.)
-pub(crate) const CHANNEL: u32 = 11;
+/// The WASI descriptor of the channel: `/dev/host` is opened while only the
+/// standard streams and the root are. (Python shows another number for it, its
+/// C library keeps a list of its own.)
+pub(crate) const CHANNEL: u32 = 4;
 
 /// What the interpreter itself is started with; `capturing` where it only has
 /// to come as far as its first read of the [`CHANNEL`], to be woken there again
 /// and again, so that it prepares more.
 pub(crate) fn args(capturing: bool) -> Vec<Vec<u8>> {
-    let words = ["python", "-B", "-I", BOOT, "capture"];
-    let count = if capturing {
-        words.len()
-    } else {
-        words.len() - 1
-    };
-    words[..count]
-        .iter()
+    let mut words = vec!["python", "-B", "-I", "-c", LAUNCHER];
+    words.extend(capturing.then_some("capture"));
+    words
+        .into_iter()
         .map(|word| word.as_bytes().to_vec())
         .collect()
 }
+
+/// Opens the channel before anything else, so that no other file ever has its
+/// descriptor, and goes on with the bootstrap.
+const LAUNCHER: &str = "\
+import posix
+CHANNEL = posix.open('/dev/host', posix.O_RDWR)
+__file__ = '/lib/dormouse/boot.py'
+with open(__file__, 'rb') as file:
+    exec(compile(file.read(), __file__, 'exec'))
+";
 
 /// What the channel is in the guest's files.
 pub(crate) const DEVICE: &str = "/dev/host";
@@ -38,11 +43,15 @@ pub(crate) const DEVICE: &str = "/dev/host";
 const BOOT: &str = "/lib/dormouse/boot.py";
 
 /// All of that code.
-const FILES: [(&str, &[u8]); 3] = [
+const FILES: [(&str, &[u8]); 4] = [
     (BOOT, include_bytes!("../../runtimes/python/boot.py")),
     (
         "/lib/dormouse/absent.py",
         include_bytes!("../../runtimes/python/absent.py"),
+    ),
+    (
+        "/lib/dormouse/leave.py",
+        include_bytes!("../../runtimes/python/leave.py"),
     ),
     (
         "/lib/dormouse/loop.py",
