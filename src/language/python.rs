@@ -33,7 +33,8 @@ import posix
 CHANNEL = posix.open('/dev/host', posix.O_RDWR)
 __file__ = '/lib/dormouse/boot.py'
 with open(__file__, 'rb') as file:
-    exec(compile(file.read(), __file__, 'exec'))
+    code = file.read()
+exec(compile(code, __file__, 'exec'))
 ";
 
 /// What the channel is in the guest's files.
