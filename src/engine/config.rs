@@ -37,24 +37,37 @@ pub(crate) enum Metering {
 pub(crate) struct Engine {
     inner: wasmi::Engine,
     metering: Metering,
+    is_recording: bool,
 }
 
 impl Engine {
     pub(crate) fn new(metering: Metering, frames: usize) -> Self {
-        let mut config = wasmi::Config::default();
-        config
-            .consume_fuel(metering == Metering::On)
-            .compilation_mode(wasmi::CompilationMode::LazyTranslation)
-            .fuel_cost(FUEL_COSTS)
-            // wasmi would copy them, and an image keeps its memory in one.
-            .ignore_custom_sections(true)
-            .set_max_recursion_depth(frames)
-            .set_max_stack_height(MAX_STACK_HEIGHT)
-            .set_max_cached_stacks(MAX_CACHED_STACKS);
+        Self {
+            inner: wasmi::Engine::new(&config(metering, frames)),
+            metering,
+            is_recording: false,
+        }
+    }
+
+    /// An engine of which one can ask what it has
+    /// [translated](super::ahead::translated).
+    pub(crate) fn recording(frames: usize) -> Self {
+        let mut config = config(Metering::On, frames);
+        config.fuel_cost(wasmi::CustomFuelCosts {
+            fuel_per_bytes_translated: 1,
+            ..FUEL_COSTS
+        });
         Self {
             inner: wasmi::Engine::new(&config),
-            metering,
+            metering: Metering::On,
+            is_recording: true,
         }
+    }
+
+    /// Whether guests need more fuel than they can be given slice by slice,
+    /// since nobody goes on who is out of it in the middle of translating.
+    pub(crate) fn is_recording(&self) -> bool {
+        self.is_recording
     }
 
     pub(crate) fn inner(&self) -> &wasmi::Engine {
@@ -64,4 +77,18 @@ impl Engine {
     pub(crate) fn metering(&self) -> Metering {
         self.metering
     }
+}
+
+fn config(metering: Metering, frames: usize) -> wasmi::Config {
+    let mut config = wasmi::Config::default();
+    config
+        .consume_fuel(metering == Metering::On)
+        .compilation_mode(wasmi::CompilationMode::LazyTranslation)
+        .fuel_cost(FUEL_COSTS)
+        // wasmi would copy them, and an image keeps its memory in one.
+        .ignore_custom_sections(true)
+        .set_max_recursion_depth(frames)
+        .set_max_stack_height(MAX_STACK_HEIGHT)
+        .set_max_cached_stacks(MAX_CACHED_STACKS);
+    config
 }

@@ -1,6 +1,7 @@
 //! The interpreter: how wasmi is configured, modules are loaded, and running
 //! guests are stopped.
 
+pub(crate) mod ahead;
 mod config;
 mod load;
 #[allow(

@@ -4,7 +4,7 @@ use super::{State, reset};
 use crate::{
     Error, ErrorKind,
     engine::{
-        Engine, Metering,
+        Engine, Metering, ahead,
         mapping::{Memories, Trusted, module_unchecked},
     },
     wasi,
@@ -73,7 +73,26 @@ impl Prepared {
         frames: usize,
         extend: Extend,
     ) -> Result<Self, Error> {
-        let engine = Engine::new(metering, frames);
+        Self::image_for(Engine::new(metering, frames), code, memories, extend)
+    }
+
+    /// The same, to find out which functions a run calls: see
+    /// [`Self::translated`]. Its instances obey no deadline.
+    pub(crate) fn recording(
+        code: &Code<'_>,
+        memories: Memories,
+        frames: usize,
+        extend: Extend,
+    ) -> Result<Self, Error> {
+        Self::image_for(Engine::recording(frames), code, memories, extend)
+    }
+
+    fn image_for(
+        engine: Engine,
+        code: &Code<'_>,
+        memories: Memories,
+        extend: Extend,
+    ) -> Result<Self, Error> {
         let module = match code {
             Code::Trusted(wasm) => module_unchecked(&engine, wasm)?,
             Code::Foreign(wasm) => crate::engine::load(&engine, wasm)?,
@@ -91,6 +110,18 @@ impl Prepared {
             image: Some(ImageMemories { memories, types }),
             in_place: OnceLock::new(),
         })
+    }
+
+    /// Begins to translate, on other threads, what the image lists as hot.
+    /// Best called at once, while the caller still prepares the run.
+    pub(crate) fn translate_ahead(&self) {
+        ahead::translate(&self.module);
+    }
+
+    /// Of the functions in the image's list ([`ahead::HOT`]), which have been
+    /// called by any instance of a [recording](Self::recording) one.
+    pub(crate) fn translated(&self) -> Vec<bool> {
+        ahead::translated(&self.module)
     }
 
     /// The memories of an image, which reservations are made for.
