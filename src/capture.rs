@@ -8,15 +8,19 @@ use crate::{
     Error, ErrorKind, Image, Language, Program, Sandbox, Status,
     engine::{Metering, Stop},
     image::{
-        captured::Captured,
+        captured::{Captured, Origin},
         file::CapturedMemory,
         manifest::{ClockBase, Frame, OpenFile},
+        opened::Opened,
+        trust::Trust,
     },
     instance::{Failure, Instance, Prepared},
     language::{self, javascript, python, wasm},
     program::Entry as ProgramEntry,
 };
-use dormouse_snapshot::{Entry, Form, Guest, Instrumented, Point, Reference, State, Value};
+use dormouse_snapshot::{
+    Entry, Form, Guest, Hot, Instrumented, Point, Reference, Rewritten, State, Value,
+};
 use wasmi::{Nullable, Ref, Val};
 
 /// Memory that the instrumentation may use for itself, beyond the guest's
@@ -73,31 +77,59 @@ pub(crate) fn capture(
     let mut run = Run::start(&mut sandbox, &image, &instrumented, program)?;
     let (entry, state) = run.to_point(&point, &instrumented, program)?;
     let captured = run.captured(&instrumented, entry)?;
-    let form = if request.portable {
-        Form::Portable
-    } else {
-        Form::Image
-    };
-    let rewritten = captured.rewrite(form).map_err(refused)?;
-    let memories = rewritten
-        .memories
-        .into_iter()
-        .map(|memory| CapturedMemory {
-            pages: memory.pages,
-            page_size: memory.page_size,
-            maximum: memory.maximum,
-            contents: memory.contents,
-        })
-        .collect();
-    Ok(Captured {
-        module: rewritten.module,
-        memories,
+    let mut all = Captured {
         point: point.to_string(),
         frames: frames(image.wasm_bytes(), &captured),
         clock: run.clock(),
         files: run.files()?,
         state,
-    })
+        ..Captured::default()
+    };
+    let (form, hot) = match image.guest_language() {
+        _ if request.portable => (Form::Portable, Hot::None),
+        Some(language) if request.point.is_none() => {
+            let first = all.take(captured.rewrite(Form::Image, &Hot::All).map_err(refused)?);
+            (Form::Image, hot(&all, first, language)?)
+        }
+        _ => (Form::Image, Hot::None),
+    };
+    all.take(captured.rewrite(form, &hot).map_err(refused)?);
+    Ok(all)
+}
+
+impl Captured {
+    /// Takes over what was rewritten; gives its first function's index.
+    fn take(&mut self, rewritten: Rewritten) -> u32 {
+        self.module = rewritten.module;
+        self.memories = rewritten
+            .memories
+            .into_iter()
+            .map(|memory| CapturedMemory {
+                pages: memory.pages,
+                page_size: memory.page_size,
+                maximum: memory.maximum,
+                contents: memory.contents,
+            })
+            .collect();
+        rewritten.first
+    }
+}
+
+/// What any program in `language` needs: what the shortest one calls.
+/// `captured` lists all functions from `first` on.
+fn hot(captured: &Captured, first: u32, language: Language) -> Result<Hot, Error> {
+    let origin = Origin {
+        language: Some(language),
+        ..Origin::default()
+    };
+    let opened = Opened::checked(captured.image(&origin)?, Trust::Foreign)?;
+    let program = Program::code(match language {
+        Language::Python => "print(1)",
+        Language::JavaScript => "console.log(1)",
+    });
+    let called = Sandbox::new(&Image::opened(opened)?).run_recorded(&program)?;
+    let hot = (first..).zip(called).filter(|(_, called)| *called);
+    Ok(Hot::These(hot.map(|(index, _)| index).collect()))
 }
 
 fn frames(wasm: &[u8], state: &State<'_>) -> Vec<Frame> {

@@ -5,7 +5,7 @@ use crate::{
     Trap,
     engine::{Meter, Metering, Stop},
     host::Device,
-    instance::{Failure, Instance, State},
+    instance::{Failure, Instance, Prepared, State},
     language,
     locate::{Trapped, locate},
     program::Entry,
@@ -141,10 +141,27 @@ impl Sandbox {
         Ok((ran.outcome, ran.current_function))
     }
 
+    /// Which functions of the image's list a run of `program` calls.
+    pub(crate) fn run_recorded(mut self, program: &Program) -> Result<Vec<bool>, Error> {
+        let prepared = self.image.recording()?;
+        self.run_in(&prepared, Instant::now(), program)?;
+        Ok(prepared.translated())
+    }
+
     fn run_once(&mut self, started: Instant, program: &Program) -> Result<Ran, Error> {
-        check_program(self.image.guest_language(), program)?;
         let image = self.image.clone();
         let prepared = image.prepared(self.metering())?;
+        self.run_in(prepared, started, program)
+    }
+
+    fn run_in(
+        &mut self,
+        prepared: &Prepared,
+        started: Instant,
+        program: &Program,
+    ) -> Result<Ran, Error> {
+        let image = self.image.clone();
+        check_program(image.guest_language(), program)?;
         let state = self.state(started, program)?;
         let started = Instant::now();
         let mut instance = match Instance::of(prepared, state) {

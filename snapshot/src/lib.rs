@@ -90,6 +90,6 @@ pub use guest::{Guest, Reference, Value};
 pub use instrument::Instrumented;
 pub use names::function_name;
 pub use point::Point;
-pub use rewrite::{CapturedMemory, Form, Rewritten};
+pub use rewrite::{CapturedMemory, Form, HOT, Hot, Rewritten};
 pub use state::{Entry, State};
 pub use trace::{CURRENT_FUNCTION, trace};

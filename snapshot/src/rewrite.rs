@@ -17,7 +17,8 @@ use std::{borrow::Cow, collections::BTreeSet};
 use wasm_encoder::{
     CodeSection, ConstExpr, CustomSection, DataCountSection, DataSection, ElementSection, Elements,
     Encode, EntityType, ExportKind, ExportSection, Function, FunctionSection, GlobalSection,
-    ImportSection, Instruction, MemorySection, MemoryType, Module, StartSection, TableSection,
+    ImportSection, Instruction, MemorySection, MemoryType, Module, RefType, StartSection,
+    TableSection, TableType,
     reencode::{Reencode, RoundtripReencoder, utils},
 };
 use wasmparser::{ElementKind, Operator};
@@ -37,12 +38,30 @@ pub enum Form {
     Image,
 }
 
+/// Functions that the rewritten module lists in the exported table
+/// [`HOT`], for a host that wants to translate them before they are called.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Hot {
+    /// No table.
+    #[default]
+    None,
+    /// All that the module defines, in order: see [`Rewritten::first`].
+    All,
+    /// These, by index; the longest come first.
+    These(Vec<u32>),
+}
+
+/// The export that has the hot functions.
+pub const HOT: &str = "dormouse:hot";
+
 /// A module that goes on from a captured state.
 pub struct Rewritten {
     /// The module.
     pub module: Vec<u8>,
     /// What its memories must hold.
     pub memories: Vec<CapturedMemory>,
+    /// The index of the first function that it defines; before are imports.
+    pub first: u32,
 }
 
 /// A memory's captured size and content.
@@ -63,8 +82,8 @@ impl State<'_> {
     /// # Errors
     ///
     /// When the module would exceed what validators allow.
-    pub fn rewrite(&self, form: Form) -> Result<Rewritten, Error> {
-        let assembly = Assembly::new(self, form)?;
+    pub fn rewrite(&self, form: Form, hot: &Hot) -> Result<Rewritten, Error> {
+        let assembly = Assembly::new(self, form, hot)?;
         let module = assembly.module()?;
         wasmparser::Validator::new_with_features(crate::source::features())
             .validate_all(&module)?;
@@ -80,7 +99,11 @@ impl State<'_> {
                 }
             })
             .collect();
-        Ok(Rewritten { module, memories })
+        Ok(Rewritten {
+            module,
+            memories,
+            first: self.source.imported_functions,
+        })
     }
 }
 
@@ -90,10 +113,12 @@ struct Assembly<'s> {
     form: Form,
     types: Types,
     appended: Vec<(u32, Function)>,
+    /// What goes into the table of hot functions, if there is to be one.
+    hot: Option<Vec<u32>>,
 }
 
 impl<'s> Assembly<'s> {
-    fn new(state: &'s State<'s>, form: Form) -> Result<Self, Error> {
+    fn new(state: &'s State<'s>, form: Form, hot: &Hot) -> Result<Self, Error> {
         let source = state.source;
         let mut types = Types::new(&source.types)?;
         let mut appended = Vec::new();
@@ -107,18 +132,46 @@ impl<'s> Assembly<'s> {
             let results = val_types(source.function_type(outermost).results())?;
             appended.push(driver((*import, args), continuations, &results, &mut types));
         }
-        Ok(Self {
+        let mut assembly = Self {
             state,
             source,
             form,
             types,
             appended,
-        })
+            hot: None,
+        };
+        assembly.hot = match hot {
+            Hot::None => None,
+            Hot::All => Some((source.imported_functions..assembly.functions()).collect()),
+            Hot::These(functions) => Some(assembly.longest_first(functions)),
+        };
+        Ok(assembly)
+    }
+
+    /// How many functions the module has.
+    fn functions(&self) -> u32 {
+        count(self.source.functions.len() + self.appended.len())
+    }
+
+    fn longest_first(&self, functions: &[u32]) -> Vec<u32> {
+        let length = |index: u32| match self.source.body(index) {
+            Some(defined) => Some(defined.body.as_bytes().len()),
+            None => {
+                let appended = (index as usize).checked_sub(self.source.functions.len())?;
+                Some(self.appended.get(appended)?.1.byte_len())
+            }
+        };
+        let mut known: Vec<(usize, u32)> = functions
+            .iter()
+            .filter_map(|index| Some((length(*index)?, *index)))
+            .collect();
+        known.sort_unstable_by_key(|(length, index)| (std::cmp::Reverse(*length), *index));
+        known.into_iter().map(|(_, index)| index).collect()
     }
 
     /// The function that goes on from the point.
     fn driver(&self) -> u32 {
-        count(self.source.functions.len() + self.appended.len()) - 1
+        self.functions() - 1
     }
 
     fn module(&self) -> Result<Vec<u8>, Error> {
@@ -181,6 +234,16 @@ impl<'s> Assembly<'s> {
             }
             tables.table(ty);
         }
+        if let Some(hot) = &self.hot {
+            let length = hot.len() as u64;
+            tables.table(TableType {
+                element_type: RefType::FUNCREF,
+                table64: false,
+                minimum: length,
+                maximum: Some(length),
+                shared: false,
+            });
+        }
         Ok(tables)
     }
 
@@ -226,6 +289,10 @@ impl<'s> Assembly<'s> {
             };
             exports.export(export.name, kind, index);
         }
+        if self.hot.is_some() {
+            let table = count(self.source.tables.len());
+            exports.export(HOT, ExportKind::Table, table);
+        }
         if self.form == Form::Image {
             for index in self.state.globals.keys() {
                 exports.export(&export::global(*index), ExportKind::Global, *index);
@@ -256,6 +323,11 @@ impl<'s> Assembly<'s> {
         for (index, table) in (0..).zip(captured.into_iter().flatten()) {
             let is_64 = self.source.tables[index as usize].0.table64;
             fill_table(&mut section, index, is_64, table);
+        }
+        if let Some(hot) = &self.hot {
+            let table = count(self.source.tables.len());
+            let functions = Elements::Functions(Cow::Borrowed(hot));
+            section.active(Some(table), &ConstExpr::i32_const(0), functions);
         }
         let declared = self.referred();
         if !declared.is_empty() {

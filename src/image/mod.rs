@@ -235,10 +235,29 @@ impl Image {
             None => Prepared::new(wasm, metering, frames, extend)?,
             Some(snapshot) => {
                 let memories = Memories::new(snapshot.source.clone(), snapshot.contents.clone())?;
-                Prepared::image(&snapshot.code(wasm), memories, metering, frames, extend)?
+                let prepared =
+                    Prepared::image(&snapshot.code(wasm), memories, metering, frames, extend)?;
+                prepared.translate_ahead();
+                prepared
             }
         };
         Ok(cell.get_or_init(|| prepared))
+    }
+}
+
+impl Image {
+    /// The module, to find out which of its functions are called.
+    pub(crate) fn recording(&self) -> Result<Prepared, Error> {
+        let Some(snapshot) = &self.0.snapshot else {
+            return Err(image_error("only an image lists functions"));
+        };
+        let memories = Memories::new(snapshot.source.clone(), snapshot.contents.clone())?;
+        Prepared::recording(
+            &snapshot.code(self.wasm_bytes()),
+            memories,
+            language::frames(self.0.language),
+            language::link(self.0.language),
+        )
     }
 }
 

@@ -1,7 +1,7 @@
 //! Capturing and restoring on a real engine.
 
 use dormouse_snapshot::{
-    CapturedMemory, Entry, Form, Guest, Instrumented, Point, Reference, Rewritten, Value,
+    CapturedMemory, Entry, Form, Guest, Hot, Instrumented, Point, Reference, Rewritten, Value,
 };
 use wasmi::{
     Caller, Engine, Extern, Func, Instance, Linker, Memory, Module, Nullable, Ref, Store, Val,
@@ -226,8 +226,8 @@ pub(crate) fn stop_with(
     let state = instrumented.state(&running, entry)?;
     Ok(Some(Stopped {
         host: running.store.data().clone(),
-        portable: state.rewrite(Form::Portable)?,
-        image: state.rewrite(Form::Image)?,
+        portable: state.rewrite(Form::Portable, &Hot::None)?,
+        image: state.rewrite(Form::Image, &Hot::All)?,
         frames: state.frames(),
     }))
 }
