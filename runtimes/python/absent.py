@@ -145,6 +145,9 @@ class StandInLoader:
 
 PATCHES = {"socket": patch_socket, "subprocess": patch_subprocess}
 
+# Modules that are loaded already; each has a method `spec`.
+READY = {}
+
 
 class Absent:
     """Last on `sys.meta_path`: a program may bring such a module itself."""
@@ -166,10 +169,12 @@ Absent.find_spec.__code__ = Absent.find_spec.__code__.replace(
 
 
 class Finder:
-    """First on `sys.meta_path`: patches what is there."""
+    """First on `sys.meta_path`: knows what is ready, patches what is not."""
 
     @staticmethod
     def find_spec(name, path=None, target=None):
+        if name in READY and (spec := READY[name].spec()):
+            return spec
         if name not in PATCHES:
             return None
         for finder in sys.meta_path:

@@ -27,6 +27,10 @@ import absent
 import leave
 import loop
 
+CAPTURING = "capture" in sys.argv
+if CAPTURING:
+    import capture
+
 sys.path.remove(FOLDER)
 absent.install()
 loop.install()
@@ -141,20 +145,20 @@ def environment(env):
 
 def prepare():
     """Makes the process look as if it had been started for a program."""
-    global names
-    # A program finds what it would without us, and may have modules of our
-    # names.
-    for name in sys.modules.keys() - FOUND - {"warnings"}:
-        del sys.modules[name]
-    sys.path_importer_cache.pop(FOLDER, None)
+    # A program may have modules of our names.
+    for name in ("absent", "capture", "leave", "loop", "park"):
+        sys.modules.pop(name, None)
     os.environ.clear()
     # Without a locale the interpreter would let through what is not text.
     sys.stdin.reconfigure(errors="strict")
     sys.stdout.reconfigure(errors="strict", line_buffering=False, write_through=False)
-    main = fresh_main()
-    main.__spec__ = None
-    main.__loader__ = BuiltinImporter
-    names = main.__dict__
+    if CAPTURING:
+        capture.capture(FOUND | {"warnings"}, globals())
+    # It finds what it would without us.
+    for name in sys.modules.keys() - FOUND - {"warnings"}:
+        del sys.modules[name]
+    sys.path_importer_cache.pop(FOLDER, None)
+    fresh_main()
 
 
 class SourceLoader:
@@ -235,13 +239,16 @@ def run_module(name):
 
 def fresh_main():
     """An empty `__main__`; ours stays alive through its functions."""
+    global names
     main = type(sys)("__main__")
     main.__builtins__ = sys.modules["builtins"]
     main.__doc__ = None
     main.__package__ = None
     main.__annotations__ = {}
+    main.__spec__ = None
+    main.__loader__ = BuiltinImporter
     sys.modules["__main__"] = main
-    return main
+    names = main.__dict__
 
 
 def report(error):

@@ -12,9 +12,9 @@ import _io
 import atexit
 import builtins
 import gc
-import posix
 import sys
 from itertools import compress
+from posix import _exit as end
 
 from _weakref import CallableProxyType, ProxyType, ReferenceType
 
@@ -141,9 +141,9 @@ def leave(status):
     if not flush():
         return
     if PLAIN.issuperset(map(type, gc.get_objects())) or is_quiet(gc.get_objects()):
-        posix._exit(status)
+        end(status)
     # It may all be garbage, which the interpreter, too, sees to first.
     if gc.isenabled():
         gc.collect()
         if flush() and is_quiet(gc.get_objects()):
-            posix._exit(status)
+            end(status)

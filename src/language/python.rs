@@ -40,25 +40,23 @@ exec(compile(code, __file__, 'exec'))
 /// What the channel is in the guest's files.
 pub(crate) const DEVICE: &str = "/dev/host";
 
-/// Where the guest finds its bootstrap code.
-const BOOT: &str = "/lib/dormouse/boot.py";
-
 /// All of that code.
-const FILES: [(&str, &[u8]); 4] = [
-    (BOOT, include_bytes!("../../runtimes/python/boot.py")),
-    (
-        "/lib/dormouse/absent.py",
-        include_bytes!("../../runtimes/python/absent.py"),
-    ),
-    (
-        "/lib/dormouse/leave.py",
-        include_bytes!("../../runtimes/python/leave.py"),
-    ),
-    (
-        "/lib/dormouse/loop.py",
-        include_bytes!("../../runtimes/python/loop.py"),
-    ),
-];
+macro_rules! files {
+    ($($name:literal),*) => {
+        [$((
+            concat!("/lib/dormouse/", $name),
+            include_bytes!(concat!("../../runtimes/python/", $name)),
+        )),*]
+    };
+}
+const FILES: [(&str, &[u8]); 6] = files!(
+    "boot.py",
+    "absent.py",
+    "capture.py",
+    "leave.py",
+    "loop.py",
+    "park.py"
+);
 
 /// The files that the guest is given beside its program's.
 pub(crate) fn with_files(root: Root) -> Root {
