@@ -72,11 +72,13 @@
 #![forbid(unsafe_code)]
 
 mod analysis;
+mod cover;
 mod error;
 mod guest;
 mod helpers;
 mod instrument;
 mod names;
+mod outline;
 mod point;
 mod resume;
 mod rewrite;
@@ -85,10 +87,12 @@ mod state;
 mod trace;
 mod types;
 
+pub use cover::{COVERAGE, counts, cover};
 pub use error::Error;
 pub use guest::{Guest, Reference, Value};
 pub use instrument::Instrumented;
 pub use names::function_name;
+pub use outline::outline;
 pub use point::Point;
 pub use rewrite::{CapturedMemory, Form, HOT, Hot, Rewritten};
 pub use state::{Entry, State};

@@ -161,7 +161,7 @@ impl Reencode for Tracer {
 }
 
 /// Where a section stands in a module; the end comes last.
-fn order(section: Option<SectionId>) -> u8 {
+pub(crate) fn order(section: Option<SectionId>) -> u8 {
     match section {
         Some(SectionId::Custom) => 0,
         Some(SectionId::Type) => 1,
