@@ -33,6 +33,11 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod text;
+#[cfg_attr(
+    not(test),
+    allow(dead_code, reason = "the capture of images is being built on this")
+)]
+pub(crate) mod training;
 mod url;
 
 use crate::{Error, Program, engine::Stop, instance::Instance, language::wasm::Ran};

@@ -10,6 +10,7 @@ use crate::{
     language::wasm::Ran,
     wasi::{Clock, Context, Random, Root, Stdio},
 };
+use dormouse_snapshot::{COVERAGE, counts};
 use serde_json::Value;
 use std::sync::{Arc, OnceLock};
 use wasm_encoder::{
@@ -41,21 +42,26 @@ pub(super) struct Done {
     pub(super) stderr: String,
 }
 
-/// The guest, its globals exported, translated once for all tests.
+/// The guest, translated once for all tests.
 pub(super) fn guest() -> &'static Prepared {
     static GUEST: OnceLock<Prepared> = OnceLock::new();
-    GUEST.get_or_init(|| load(&with_globals(&wasm())))
+    GUEST.get_or_init(|| load(wasm()))
 }
 
-pub(super) fn wasm() -> Vec<u8> {
-    let store = GuestStore::open_default().expect("a store");
-    store
-        .load(Language::JavaScript, &mut |_| {})
-        .expect("the guest")
+pub(super) fn wasm() -> &'static [u8] {
+    static WASM: OnceLock<Vec<u8>> = OnceLock::new();
+    WASM.get_or_init(|| {
+        let store = GuestStore::open_default().expect("a store");
+        store
+            .load(Language::JavaScript, &mut |_| {})
+            .expect("the guest")
+    })
 }
 
+/// Translates a form of the guest, its globals exported.
 pub(super) fn load(wasm: &[u8]) -> Prepared {
-    Prepared::new(wasm, Metering::On, MAX_RECURSION_DEPTH, link).expect("it loads")
+    let wasm = with_globals(wasm);
+    Prepared::new(&wasm, Metering::On, MAX_RECURSION_DEPTH, link).expect("it loads")
 }
 
 /// A fresh instance with a host of its own.
@@ -80,18 +86,18 @@ pub(super) fn fresh(guest: &Prepared, given: &Given) -> Instance {
 
 /// The state of a prepared instance, as an image would hold it.
 pub(super) struct Captured {
-    pub(super) memory: Vec<u8>,
+    memory: Vec<u8>,
     globals: Vec<(String, Val)>,
     pub(super) saved: Value,
 }
 
 pub(super) fn captured() -> &'static Captured {
     static CAPTURED: OnceLock<Captured> = OnceLock::new();
-    CAPTURED.get_or_init(|| capture(guest()))
+    CAPTURED.get_or_init(capture)
 }
 
-pub(super) fn capture(guest: &Prepared) -> Captured {
-    let mut instance = fresh(guest, &Given::default());
+fn capture() -> Captured {
+    let mut instance = fresh(guest(), &Given::default());
     let engine = prepare_image(&mut instance)
         .expect("it is our guest")
         .expect("no limit stops it");
@@ -160,17 +166,27 @@ pub(super) fn run_plainly(given: &Given) -> Done {
 
 /// Runs the program in a copy.
 pub(super) fn run_woken(given: &Given) -> Done {
-    let mut instance = woken(guest(), captured(), given);
-    let engine = Engine::restored(&instance, &captured().saved).expect("it wakes");
-    let ran = run_prepared(&mut instance, &engine, program(given));
-    done(instance, ran)
+    run_in(guest(), given).0
 }
 
-pub(super) fn program(given: &Given) -> &Program {
+/// Runs the program in a copy whose code is another form of the guest's; also
+/// the counts of its stretches, if it counts them.
+pub(super) fn run_in(guest: &Prepared, given: &Given) -> (Done, Vec<u32>) {
+    let mut instance = woken(guest, captured(), given);
+    let engine = Engine::restored(&instance, &captured().saved).expect("it wakes");
+    let ran = run_prepared(&mut instance, &engine, program(given));
+    let counts = match instance.raw().get_memory(instance.store(), COVERAGE) {
+        Some(memory) => counts(memory.data(instance.store())).collect(),
+        None => Vec::new(),
+    };
+    (done(instance, ran), counts)
+}
+
+fn program(given: &Given) -> &Program {
     given.program.as_ref().expect("a program")
 }
 
-pub(super) fn done(instance: Instance, ran: Ran) -> Done {
+fn done(instance: Instance, ran: Ran) -> Done {
     let state = instance.into_state();
     let stdio = state.stdio();
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();

@@ -25,7 +25,7 @@ fn script(name: &str, source: &str) -> Given {
 }
 
 /// Programs without input, and a word that each one's output or error has.
-const PROGRAMS: &[(&str, &str)] = &[
+pub(super) const PROGRAMS: &[(&str, &str)] = &[
     ("console.log(1)", "1\n"),
     (
         "console.log('ü', [1, { a: new Map([[1, 2]]) }], null, undefined, -0, 5n, Symbol('s'))",
