@@ -7,6 +7,7 @@ mod guests;
 mod javascript;
 mod limits;
 mod mounts;
+mod outline;
 mod python;
 mod real;
 mod support;
