@@ -23,6 +23,9 @@
 #![deny(unsafe_code)]
 
 mod capture;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub use instance::bench;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;

@@ -1,5 +1,7 @@
 //! A running guest: the one place where a store and a linker are assembled.
 
+#[cfg(feature = "bench")]
+pub mod bench;
 mod call;
 mod limiter;
 mod prepared;

@@ -28,6 +28,8 @@
 
 mod contents;
 mod file;
+mod heap;
+mod pool;
 mod reservation;
 #[cfg(unix)]
 mod space;
@@ -41,6 +43,8 @@ mod tests;
 
 pub(crate) use contents::{Contents, Extent, Memories, Source};
 pub(crate) use file::MappedFile;
+pub(crate) use heap::use_large_pages;
+pub(crate) use pool::Pool;
 pub(crate) use reservation::Reservation;
 pub(crate) use store::MappedStore;
 pub(crate) use trusted::{Trusted, module_unchecked};

@@ -1,6 +1,6 @@
 //! What the mapping promises, mapped and copied alike.
 
-use super::{Contents, Extent, MappedFile, MappedStore, Memories, PAGE, Reservation, Source};
+use super::{Contents, Extent, MappedFile, MappedStore, Memories, PAGE, Pool, Reservation, Source};
 use std::{fs::File, io::Write, sync::Arc};
 use wasmi::{Engine, Memory, MemoryType, Store};
 
@@ -208,5 +208,31 @@ fn a_file_is_mapped_from_anywhere_to_anywhere() {
     #[expect(clippy::reversed_empty_ranges, reason = "it must be refused")]
     for range in [0..len + 1, len + 1..len + 1, 2..1, 0..u64::MAX] {
         assert!(MappedFile::new(&file, range).is_err());
+    }
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn the_heap_serves_on_in_large_pages() {
+    let before = vec![1u8; 100_000];
+    super::use_large_pages();
+    let after: Vec<Vec<u8>> = (0..200).map(|n| vec![n; 100_000]).collect();
+    assert!(before.iter().all(|byte| *byte == 1));
+    for (block, n) in after.iter().zip(0..) {
+        assert!(block.iter().all(|byte| *byte == n));
+    }
+}
+
+#[test]
+fn a_pool_never_runs_dry_and_ends() {
+    for (memories, is_mapped) in sources() {
+        let pool = Pool::new(memories.clone(), 1 << 20, 2);
+        for _ in 0..10 {
+            let (store, memory) = wake(&memories, pool.take());
+            assert_eq!(pages(&store, memory), EXPECTED);
+            assert_eq!(store.is_mapped(), is_mapped);
+        }
+        // Waits for its thread.
+        drop(pool);
     }
 }
