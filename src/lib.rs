@@ -22,6 +22,10 @@
 //! an [`Error`] is about what the host could not do.
 #![deny(unsafe_code)]
 
+#[cfg_attr(
+    not(feature = "cli"),
+    allow(dead_code, reason = "only the command makes images")
+)]
 mod capture;
 #[cfg(feature = "bench")]
 #[doc(hidden)]
@@ -34,6 +38,10 @@ mod error;
 mod grants;
 mod guests;
 mod host;
+#[cfg_attr(
+    not(feature = "cli"),
+    allow(dead_code, reason = "only the command makes and keeps images")
+)]
 mod image;
 mod instance;
 mod language;

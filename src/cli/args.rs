@@ -3,7 +3,10 @@
 use super::units;
 use crate::{Error, ErrorKind, Grants, Limits, Mount, MountMode};
 use clap::{Arg, ArgAction, ArgMatches};
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// The flags that grant something or bound it.
 pub(super) fn arguments() -> Vec<Arg> {
@@ -14,6 +17,11 @@ pub(super) fn arguments() -> Vec<Arg> {
             .action(ArgAction::Append)
             .value_parser(mount)
             .help("Show the guest a host folder or file: ro (default), rw, or rwc (may create)"),
+        Arg::new("packages")
+            .long("packages")
+            .value_name("DIR")
+            .value_parser(clap::value_parser!(PathBuf))
+            .help("Show the guest a folder of packages at /packages, and have Python look there"),
         Arg::new("env")
             .long("env")
             .value_name("NAME=VALUE")
@@ -50,21 +58,61 @@ pub(super) fn arguments() -> Vec<Arg> {
 
 /// What the flags grant.
 pub(super) fn grants(matches: &ArgMatches) -> Grants {
-    Grants {
-        mounts: matches
-            .get_many("mount")
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect(),
-        env: matches
-            .get_many("env")
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect(),
+    let mut grants = Grants {
+        mounts: all(matches, "mount"),
+        env: all(matches, "env"),
         seed: matches.get_one("seed").copied(),
+    };
+    if let Some(folder) = matches.get_one::<PathBuf>("packages") {
+        add_packages(&mut grants, folder);
     }
+    grants
+}
+
+/// Every value of a flag that may be repeated.
+fn all<T: Clone + Send + Sync + 'static>(matches: &ArgMatches, id: &str) -> Vec<T> {
+    let values = matches.get_many(id);
+    values.into_iter().flatten().cloned().collect()
+}
+
+/// Where `--packages` lie for the guest.
+const PACKAGES: &str = "/packages";
+
+/// A mount, and the word that Python finds modules by: last, so that what the
+/// user says comes first.
+fn add_packages(grants: &mut Grants, folder: &Path) {
+    grants.mounts.push(Mount {
+        guest: PACKAGES.to_owned(),
+        host: folder.to_owned(),
+        mode: MountMode::ReadOnly,
+    });
+    let path = grants.env.iter().rfind(|(name, _)| name == "PYTHONPATH");
+    let path = match path {
+        Some((_, path)) if !path.is_empty() => format!("{path}:{PACKAGES}"),
+        _ => PACKAGES.to_owned(),
+    };
+    grants.env.push(("PYTHONPATH".to_owned(), path));
+}
+
+/// The flags of `matches` that grant or bound something, as they were given.
+///
+/// # Errors
+///
+/// When one is not Unicode.
+pub(super) fn words(matches: &ArgMatches) -> Result<Vec<String>, Error> {
+    let mut words = Vec::new();
+    for argument in arguments() {
+        let (id, Some(long)) = (argument.get_id().as_str(), argument.get_long()) else {
+            continue;
+        };
+        for value in matches.get_raw(id).into_iter().flatten() {
+            let value = value
+                .to_str()
+                .ok_or_else(|| usage_error(format!("the value of --{long} is not Unicode")))?;
+            words.push(format!("--{long}={value}"));
+        }
+    }
+    Ok(words)
 }
 
 /// How the flags bound it.

@@ -3,13 +3,17 @@
 #![expect(clippy::print_stdout, reason = "this is what a command is for")]
 
 mod args;
+mod bundle;
 mod guest;
+mod inspect;
+mod output;
 mod progress;
 mod run;
+mod snapshot;
 mod split;
 mod units;
 
-use crate::Error;
+use crate::{Error, Image, image};
 use clap::{Arg, ArgMatches, Command};
 use clap_complete::Shell;
 use std::{ffi::OsString, io::Write, process::ExitCode};
@@ -17,8 +21,14 @@ use std::{ffi::OsString, io::Write, process::ExitCode};
 /// Exit code of a command line that can't be understood.
 const USAGE: u8 = 2;
 
-/// Runs the command with this process's own arguments.
+/// Runs the command with this process's own arguments; or, in a bundle, what
+/// that carries.
 pub fn main() -> ExitCode {
+    match bundled() {
+        Ok(None) => {}
+        Ok(Some(code)) => return code,
+        Err(error) => return failed(&error),
+    }
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     let (words, guest_args) = match split::split(words, &run::command()) {
         Ok(split) => split,
@@ -35,20 +45,35 @@ pub fn main() -> ExitCode {
     };
     match dispatch(&matches, guest_args) {
         Ok(code) => code,
-        Err(error) => {
-            report(&describe(&error));
-            ExitCode::from(if error.kind() == crate::ErrorKind::Usage {
-                USAGE
-            } else {
-                1
-            })
-        }
+        Err(error) => failed(&error),
     }
+}
+
+/// Runs the image behind this executable, if there is one.
+fn bundled() -> Result<Option<ExitCode>, Error> {
+    let Some((opened, options)) = image::bundle::of_this_process()? else {
+        return Ok(None);
+    };
+    let image = Image::opened(opened)?;
+    run::run_bundled(&image, options, std::env::args_os()).map(Some)
+}
+
+/// Says what failed; the exit code.
+fn failed(error: &Error) -> ExitCode {
+    report(&describe(error));
+    ExitCode::from(if error.kind() == crate::ErrorKind::Usage {
+        USAGE
+    } else {
+        1
+    })
 }
 
 fn dispatch(matches: &ArgMatches, guest_args: Vec<OsString>) -> Result<ExitCode, Error> {
     match matches.subcommand() {
         Some(("run", matches)) => run::run(matches, guest_args),
+        Some(("snapshot", matches)) => snapshot::run(matches),
+        Some(("inspect", matches)) => inspect::run(matches),
+        Some(("bundle", matches)) => bundle::run(matches),
         Some(("guest", matches)) => guest::run(matches),
         Some(("completions", matches)) => Ok(completions(matches)),
         _ => {
@@ -68,6 +93,9 @@ fn command() -> Command {
         )
         .disable_help_subcommand(true)
         .subcommand(run::command())
+        .subcommand(snapshot::command())
+        .subcommand(inspect::command())
+        .subcommand(bundle::command())
         .subcommand(guest::command())
         .subcommand(
             Command::new("completions")

@@ -4,8 +4,12 @@ use super::{args, report};
 use crate::{
     Error, ErrorKind, GuestStore, Image, Language, Limit, Limits, Outcome, Output, Program,
     Sandbox, Status, Stdin,
+    image::{
+        cache::Images,
+        opened::{self, Found},
+    },
 };
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::{
     ffi::OsString,
     io::{IsTerminal, Read},
@@ -22,7 +26,7 @@ const TRAP: u8 = 134;
 
 /// What the command line can name as a language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Source(Language),
     Wasm,
 }
@@ -46,7 +50,7 @@ pub(super) fn command() -> Command {
             Arg::new("file")
                 .value_name("FILE")
                 .value_parser(clap::value_parser!(OsString))
-                .help("A .py, .js, .mjs, .wasm or .wat file; - for code on stdin"),
+                .help("A .py, .js, .mjs, .wasm or .wat file, or an image; - for code on stdin"),
         )
         .arg(
             Arg::new("code")
@@ -78,10 +82,16 @@ pub(super) fn command() -> Command {
                 .value_name("FUNC")
                 .help("Call an export of a Wasm module with ARGS and print its results"),
         )
+        .arg(
+            Arg::new("no-snapshot")
+                .long("no-snapshot")
+                .action(ArgAction::SetTrue)
+                .help("Start the language from the beginning instead of from its image"),
+        )
         .args(args::arguments())
 }
 
-fn kind(name: &str) -> Result<Kind, String> {
+pub(super) fn kind(name: &str) -> Result<Kind, String> {
     match name {
         "wasm" => Ok(Kind::Wasm),
         _ => name.parse().map(Kind::Source).map_err(|_: Error| {
@@ -93,8 +103,30 @@ fn kind(name: &str) -> Result<Kind, String> {
 /// Runs what `matches` describe, with `guest_args` for the guest.
 pub(super) fn run(matches: &ArgMatches, guest_args: Vec<OsString>) -> Result<ExitCode, Error> {
     let (image, program) = plan(matches, guest_args)?;
+    execute(&image, program, matches)
+}
+
+/// Runs the image that this executable carries. All of its words are the
+/// guest's; `options` are those it was bundled with.
+pub(super) fn run_bundled(
+    image: &Image,
+    options: Vec<String>,
+    mut words: impl Iterator<Item = OsString>,
+) -> Result<ExitCode, Error> {
+    let name = words.next().unwrap_or_default();
+    let options = std::iter::once("run".to_owned()).chain(options);
+    let matches = command()
+        .try_get_matches_from(options)
+        .map_err(|error| args::usage_error(format!("the options of this bundle: {error}")))?;
+    let name = Path::new(&name).file_name().unwrap_or(name.as_os_str());
+    let program = Program::start(name.to_string_lossy());
+    let program = program.args(words.map(OsString::into_encoded_bytes));
+    execute(image, program, &matches)
+}
+
+fn execute(image: &Image, program: Program, matches: &ArgMatches) -> Result<ExitCode, Error> {
     let (grants, limits) = (args::grants(matches), args::limits(matches));
-    let sandbox = Sandbox::new(&image)
+    let sandbox = Sandbox::new(image)
         .grants(grants)
         .limits(limits.clone())
         .stdin(Stdin::Host)
@@ -181,8 +213,8 @@ fn size(bytes: u64) -> String {
 /// What is to run: the image and the program.
 fn plan(matches: &ArgMatches, guest_args: Vec<OsString>) -> Result<(Image, Program), Error> {
     let lang = matches.get_one::<Kind>("lang").copied();
-    let invoke = matches.get_one::<String>("invoke");
-    let file = matches.get_one::<OsString>("file");
+    let plainly = matches.get_flag("no-snapshot");
+    let guest = |language| guest(language, plainly);
     let guest_args: Vec<Vec<u8>> = guest_args
         .into_iter()
         .map(OsString::into_encoded_bytes)
@@ -205,39 +237,52 @@ fn plan(matches: &ArgMatches, guest_args: Vec<OsString>) -> Result<(Image, Progr
         let code = code.as_encoded_bytes().to_vec();
         return Ok((guest(language)?, Program::code(code).args(guest_args)));
     }
-    let Some(file) = file.filter(|file| *file != "-") else {
-        return from_stdin(lang, invoke, guest_args, file.is_some());
+    let file = matches.get_one::<OsString>("file");
+    match file.filter(|file| *file != "-") {
+        Some(file) => from_file(Path::new(file), matches, guest_args),
+        None => from_stdin(matches, guest_args, file.is_some()),
+    }
+}
+
+/// A file: an image, whatever it is called; else what its name says.
+fn from_file(
+    path: &Path,
+    matches: &ArgMatches,
+    guest_args: Vec<Vec<u8>>,
+) -> Result<(Image, Program), Error> {
+    let lang = matches.get_one::<Kind>("lang").copied();
+    let invoke = matches.get_one::<String>("invoke");
+    let file = match opened::open(path, Images::open_default().as_ref())? {
+        Found::Image(opened) => {
+            let image = Image::opened(*opened)?;
+            if let Some(Kind::Source(language)) = lang
+                && image.guest_language() != Some(language)
+            {
+                return Err(args::usage_error(format!(
+                    "{} is an image, and none of {language}; leave out -l",
+                    path.display()
+                )));
+            }
+            return Ok((image, module_program(path, invoke, guest_args)));
+        }
+        Found::Other(file) => file,
     };
-    let path = Path::new(file);
     let kind = match lang {
         Some(kind) => kind,
         None => kind_of(path)?,
     };
-    let source = std::fs::read(path).map_err(|error| {
-        Error::new(
-            ErrorKind::Io,
-            format!("{}: {}", path.display(), plain(&error)),
-        )
-    })?;
     match kind {
-        Kind::Wasm => wasm(path, &source, invoke, guest_args),
+        Kind::Wasm => wasm(path, &file.read()?, invoke, guest_args),
         Kind::Source(_) if invoke.is_some() => Err(args::usage_error(
             "--invoke calls an export of a Wasm module",
         )),
         Kind::Source(language) => {
-            let program = Program::script(path.to_string_lossy(), source).host_path(path);
-            Ok((guest(language)?, program.args(guest_args)))
+            let program = Program::script(path.to_string_lossy(), file.read()?).host_path(path);
+            Ok((
+                guest(language, matches.get_flag("no-snapshot"))?,
+                program.args(guest_args),
+            ))
         }
-    }
-}
-
-/// An I/O error without its code.
-fn plain(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "no such file".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        std::io::ErrorKind::IsADirectory => "is a folder, not a file".to_owned(),
-        _ => error.to_string(),
     }
 }
 
@@ -248,7 +293,12 @@ fn wasm(
     guest_args: Vec<Vec<u8>>,
 ) -> Result<(Image, Program), Error> {
     let image = Image::wasm(&path.display().to_string(), source)?;
-    let program = match invoke {
+    Ok((image, module_program(path, invoke, guest_args)))
+}
+
+/// A module's start, or one of its functions.
+fn module_program(path: &Path, invoke: Option<&String>, guest_args: Vec<Vec<u8>>) -> Program {
+    match invoke {
         None => {
             let name = path.file_name().unwrap_or(path.as_os_str());
             Program::start(name.to_string_lossy()).args(guest_args)
@@ -259,17 +309,27 @@ fn wasm(
                 .map(|arg| String::from_utf8_lossy(&arg).into_owned());
             Program::invoke(function, args)
         }
-    };
-    Ok((image, program))
+    }
+}
+
+/// All of a file.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    match opened::open(path, None)? {
+        Found::Other(file) => file.read(),
+        Found::Image(_) => Err(args::usage_error(format!(
+            "{} is an image, not source code",
+            path.display()
+        ))),
+    }
 }
 
 /// Code on stdin: the guest finds its own stdin at the end then.
 fn from_stdin(
-    lang: Option<Kind>,
-    invoke: Option<&String>,
+    matches: &ArgMatches,
     guest_args: Vec<Vec<u8>>,
     asked_for: bool,
 ) -> Result<(Image, Program), Error> {
+    let lang = matches.get_one::<Kind>("lang").copied();
     let mut stdin = std::io::stdin();
     if !asked_for && stdin.is_terminal() {
         return Err(args::usage_error(
@@ -286,16 +346,21 @@ fn from_stdin(
         .read_to_end(&mut source)
         .map_err(|error| Error::new(ErrorKind::Io, format!("stdin can't be read: {error}")))?;
     match kind {
-        Kind::Wasm => wasm(Path::new("-"), &source, invoke, guest_args),
+        Kind::Wasm => wasm(
+            Path::new("-"),
+            &source,
+            matches.get_one("invoke"),
+            guest_args,
+        ),
         Kind::Source(language) => Ok((
-            guest(language)?,
+            guest(language, matches.get_flag("no-snapshot"))?,
             Program::script("<stdin>", source).args(guest_args),
         )),
     }
 }
 
 /// The language that a file's extension names.
-fn kind_of(path: &Path) -> Result<Kind, Error> {
+pub(super) fn kind_of(path: &Path) -> Result<Kind, Error> {
     let extension = path
         .extension()
         .and_then(|extension| extension.to_str())
@@ -305,13 +370,16 @@ fn kind_of(path: &Path) -> Result<Kind, Error> {
         "js" | "mjs" => Ok(Kind::Source(Language::JavaScript)),
         "wasm" | "wat" => Ok(Kind::Wasm),
         _ => Err(args::usage_error(format!(
-            "language required: {} is no .py, .js, .mjs, .wasm or .wat file; say -l LANG",
+            "language required: {} is no .py, .js, .mjs, .wasm or .wat file, and no image; say \
+             -l LANG",
             path.display()
         ))),
     }
 }
 
-fn guest(language: Language) -> Result<Image, Error> {
+/// The guest of `language`; `plainly`: from its beginning, not from its image.
+pub(super) fn guest(language: Language, plainly: bool) -> Result<Image, Error> {
+    let _ = plainly;
     let store = GuestStore::open_default()?;
     Image::language(language, super::progress::load(&store, language)?)
 }

@@ -10,8 +10,8 @@ use std::ffi::{OsStr, OsString};
 /// The program's name and its own words, for clap; and the guest's words.
 pub(super) type Split = (Vec<OsString>, Vec<OsString>);
 
-/// Subcommands that have no guest words.
-const OTHERS: [&str; 2] = ["guest", "completions"];
+/// Subcommands that clap alone can read.
+const OTHERS: [&str; 5] = ["guest", "completions", "snapshot", "inspect", "bundle"];
 
 /// Cuts `words` (without the program's own name), putting `run` in front
 /// where no subcommand is named.

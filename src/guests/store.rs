@@ -108,17 +108,30 @@ impl GuestStore {
         &self.folder
     }
 
-    /// SHA-256 of the guest that [`load`](Self::load) gives for `language`,
-    /// without looking at it.
+    /// Name and SHA-256 of the guest that [`load`](Self::load) gives for
+    /// `language`, without looking at it.
     ///
     /// # Errors
     ///
     /// When the store is not usable.
-    #[allow(dead_code, reason = "restoring is to come")]
-    pub(crate) fn digest(&self, language: Language) -> Result<String, Error> {
+    #[cfg_attr(
+        not(feature = "cli"),
+        allow(dead_code, reason = "only the command makes images")
+    )]
+    pub(crate) fn identity(&self, language: Language) -> Result<(String, String), Error> {
         Ok(match self.added()?.remove(language.name()) {
-            Some(added) => added.sha256,
-            None => pin(language).sha256.clone(),
+            Some(added) => {
+                let file = Path::new(&added.from).file_name().unwrap_or_default();
+                (file.to_string_lossy().into_owned(), added.sha256)
+            }
+            None => {
+                let pin = pin(language);
+                let name = match pin.name.ends_with(&pin.version) {
+                    true => pin.name.clone(),
+                    false => format!("{} {}", pin.name, pin.version),
+                };
+                (name, pin.sha256.clone())
+            }
         })
     }
 

@@ -12,9 +12,9 @@
 //! Systems load an executable by what stands at its beginning and leave alone
 //! what comes after.
 
-use super::{PAGE, cache, damaged, image_error, source::read_range};
+use super::{PAGE, cache, damaged, image_error, opened::Opened, source::read_range, trust::Trust};
 use crate::Error;
-use std::{fs::File, io, ops::Range};
+use std::{fs::File, io, ops::Range, sync::Arc};
 
 /// Last bytes of every bundle.
 const MAGIC: &[u8; 16] = b"dormouse bundle\n";
@@ -84,25 +84,41 @@ pub(crate) fn find(file: &File, length: u64) -> Result<Option<Bundle>, Error> {
     }
 }
 
-/// The image behind the running executable, if that is a bundle, and the
-/// executable's file.
+/// The image behind the running executable and its options, if it is a bundle.
+///
+/// The image is trusted as the executable is: it was validated when it was put
+/// there, and whoever can alter the one can alter the other.
 ///
 /// # Errors
 ///
 /// When it is a bundle that is not whole.
-pub(crate) fn of_this_process() -> Result<Option<(File, Bundle)>, Error> {
-    let opened = if cfg!(target_os = "linux") {
-        // What runs, even if another file has its name by now.
-        File::open("/proc/self/exe")
-    } else {
-        std::env::current_exe().and_then(File::open)
-    };
+pub(crate) fn of_this_process() -> Result<Option<(Opened, Vec<String>)>, Error> {
     // Without a look at it, it is taken for what most are.
-    let Ok(file) = opened else { return Ok(None) };
+    let Ok(file) = this_executable() else {
+        return Ok(None);
+    };
     let Ok(metadata) = file.metadata() else {
         return Ok(None);
     };
-    Ok(find(&file, metadata.len())?.map(|bundle| (file, bundle)))
+    let Some(bundle) = find(&file, metadata.len())? else {
+        return Ok(None);
+    };
+    let options = bundle.options(&file)?;
+    let opened = Opened::mapped(Arc::new(file), bundle.image, Trust::Own)?;
+    Ok(Some((opened, options)))
+}
+
+/// The running executable.
+///
+/// # Errors
+///
+/// When it can't be opened.
+pub(crate) fn this_executable() -> io::Result<File> {
+    if cfg!(target_os = "linux") {
+        // What runs, even if another file has its name by now.
+        return File::open("/proc/self/exe");
+    }
+    File::open(std::env::current_exe()?)
 }
 
 /// A bundle of `executable`, without what may already be behind it, and

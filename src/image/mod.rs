@@ -1,24 +1,18 @@
 //! What sandboxes are made from.
 
-#[allow(dead_code, reason = "the rest of it is to come")]
 pub(crate) mod bundle;
-#[allow(dead_code, reason = "the rest of it is to come")]
+#[allow(dead_code, reason = "images of languages are to come")]
 pub(crate) mod cache;
 pub(crate) mod captured;
-#[allow(dead_code, reason = "the rest of it is to come")]
 pub(crate) mod file;
-#[allow(dead_code, reason = "the rest of it is to come")]
+#[allow(dead_code, reason = "images of languages are to come")]
 pub(crate) mod folder;
-#[allow(dead_code, reason = "the rest of it is to come")]
 pub(crate) mod manifest;
-#[allow(dead_code, reason = "the rest of it is to come")]
 pub(crate) mod opened;
 mod section;
-#[allow(dead_code, reason = "the rest of it is to come")]
 pub(crate) mod source;
 #[cfg(test)]
 mod tests;
-#[allow(dead_code, reason = "the rest of it is to come")]
 pub(crate) mod trust;
 
 use crate::{
@@ -41,7 +35,7 @@ use std::{
 use trust::Trust;
 
 /// Bytes of a page of Wasm memory.
-const PAGE: u64 = 64 << 10;
+pub(crate) const PAGE: u64 = 64 << 10;
 
 fn image_error(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Image, message)
@@ -86,7 +80,6 @@ struct Inner {
 
 /// What an image has that goes on from a snapshot.
 #[derive(Debug, Clone)]
-#[allow(dead_code, reason = "restoring is to come")]
 pub(crate) struct Snapshot {
     pub(crate) manifest: Manifest,
     /// Whether the module must be validated.
@@ -147,7 +140,7 @@ impl Image {
         let path = path.as_ref();
         match opened::open(path, Images::open_default().as_ref())? {
             Found::Image(opened) => Self::opened(*opened),
-            Found::Other(bytes) => Self::wasm(&path.display().to_string(), &bytes),
+            Found::Other(file) => Self::wasm(&path.display().to_string(), &file.read()?),
         }
     }
 
@@ -210,7 +203,6 @@ impl Image {
     }
 
     /// What it goes on from, if it is a snapshot.
-    #[allow(dead_code, reason = "restoring is to come")]
     pub(crate) fn snapshot(&self) -> Option<&Snapshot> {
         self.0.snapshot.as_ref()
     }

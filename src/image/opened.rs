@@ -8,7 +8,13 @@ use super::{
     trust::Trust,
 };
 use crate::{Error, ErrorKind};
-use std::{fs::File, io, ops::Range, path::Path, sync::Arc};
+use std::{
+    fs::File,
+    io,
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// An image: its bytes, and what they mean.
 pub(crate) struct Opened {
@@ -103,8 +109,36 @@ impl Opened {
 /// What a file turned out to be.
 pub(crate) enum Found {
     Image(Box<Opened>),
-    /// Something else: all of it.
-    Other(Vec<u8>),
+    /// Something else.
+    Other(Unread),
+}
+
+/// A file that is no image.
+pub(crate) struct Unread {
+    path: PathBuf,
+    content: Content,
+}
+
+enum Content {
+    /// Still in the file, which has so many bytes.
+    File(File, u64),
+    Read(Vec<u8>),
+}
+
+impl Unread {
+    /// All of it.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be read.
+    pub(crate) fn read(self) -> Result<Vec<u8>, Error> {
+        match self.content {
+            Content::Read(bytes) => Ok(bytes),
+            Content::File(file, length) => {
+                read_range(&file, 0..length).map_err(|error| plain(&self.path, error))
+            }
+        }
+    }
 }
 
 /// Opens `path`: an image that `images` knows to be our own is mapped, any
@@ -114,63 +148,57 @@ pub(crate) enum Found {
 ///
 /// When the file can't be read, or is an image that is not whole.
 pub(crate) fn open(path: &Path, images: Option<&Images>) -> Result<Found, Error> {
-    let about = |problem: &dyn std::fmt::Display| {
-        Error::new(ErrorKind::Io, format!("{}: {problem}", path.display()))
-    };
-    let plain = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => about(&"no such file"),
-        io::ErrorKind::PermissionDenied => about(&"permission denied"),
-        io::ErrorKind::IsADirectory => about(&"is a folder, not a file"),
-        _ => about(&error).with_source(error),
-    };
     let named = |error: Error| Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let plain = |error| plain(path, error);
+    let other = |content| Unread {
+        path: path.to_owned(),
+        content,
+    };
     let mut file = File::open(path).map_err(plain)?;
     let metadata = file.metadata().map_err(plain)?;
     if !metadata.is_file() {
-        // A pipe or the like: neither its size nor its place is known.
+        // A pipe or the like: it has no size, and is read but once.
         let mut bytes = Vec::new();
         io::Read::read_to_end(&mut file, &mut bytes).map_err(plain)?;
-        return from_bytes(bytes).map_err(named);
-    }
-    let start = read_start(&file, metadata.len()).map_err(plain)?;
-    if file::is_image(&start) {
-        if images.is_some_and(|images| images.knows_file(&metadata)) {
-            let opened = Opened::mapped(Arc::new(file), 0..metadata.len(), Trust::Own);
-            return opened.map(Box::new).map(Found::Image).map_err(named);
+        if !file::is_image(&bytes) {
+            return Ok(Found::Other(other(Content::Read(bytes))));
         }
-        let bytes = read_range(&file, 0..metadata.len()).map_err(plain)?;
-        let mut opened = Opened::checked(bytes, Trust::Foreign).map_err(named)?;
-        if images.is_some_and(|images| images.knows_bytes(&opened.bytes, &metadata)) {
-            opened.trust = Trust::Own;
-        }
+        let opened = Opened::checked(bytes, Trust::Foreign).map_err(named)?;
         return Ok(Found::Image(Box::new(opened)));
     }
-    if let Some(bundle) = bundle::find(&file, metadata.len()).map_err(named)? {
+    let length = metadata.len();
+    let start = read_range(&file, 0..length.min(file::START as u64)).map_err(plain)?;
+    if !file::is_image(&start) {
+        let Some(bundle) = bundle::find(&file, length).map_err(named)? else {
+            return Ok(Found::Other(other(Content::File(file, length))));
+        };
         let bytes = read_range(&file, bundle.image).map_err(plain)?;
         let opened = Opened::checked(bytes, Trust::Foreign).map_err(named)?;
         return Ok(Found::Image(Box::new(opened)));
     }
-    read_range(&file, 0..metadata.len())
-        .map(Found::Other)
-        .map_err(plain)
-}
-
-/// An image, checked in full, or what else `bytes` are.
-///
-/// # Errors
-///
-/// When it is an image that is not whole.
-pub(crate) fn from_bytes(bytes: Vec<u8>) -> Result<Found, Error> {
-    if file::is_image(&bytes) {
-        return Opened::checked(bytes, Trust::Foreign)
-            .map(Box::new)
-            .map(Found::Image);
+    if images.is_some_and(|images| images.knows_file(&metadata)) {
+        let opened = Opened::mapped(Arc::new(file), 0..length, Trust::Own).map_err(named)?;
+        return Ok(Found::Image(Box::new(opened)));
     }
-    Ok(Found::Other(bytes))
+    let bytes = read_range(&file, 0..length).map_err(plain)?;
+    let mut opened = Opened::checked(bytes, Trust::Foreign).map_err(named)?;
+    if images.is_some_and(|images| images.knows_bytes(&opened.bytes, &metadata)) {
+        opened.trust = Trust::Own;
+    }
+    Ok(Found::Image(Box::new(opened)))
 }
 
-fn read_start(file: &File, length: u64) -> io::Result<Vec<u8>> {
-    read_range(file, 0..length.min(file::START as u64))
+/// What keeps the file at `path` from being read, without the system's code.
+fn plain(path: &Path, error: io::Error) -> Error {
+    let about = |problem: &dyn std::fmt::Display| {
+        Error::new(ErrorKind::Io, format!("{}: {problem}", path.display()))
+    };
+    match error.kind() {
+        io::ErrorKind::NotFound => about(&"no such file"),
+        io::ErrorKind::PermissionDenied => about(&"permission denied"),
+        io::ErrorKind::IsADirectory => about(&"is a folder, not a file"),
+        _ => about(&error).with_source(error),
+    }
 }
 
 fn unreadable(error: &io::Error) -> Error {

@@ -138,7 +138,7 @@ impl Record {
 const VERSION: &str = concat!("1-", env!("CARGO_PKG_VERSION"));
 
 /// SHA-256 in hexadecimal.
-pub(super) fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 

@@ -59,18 +59,45 @@ fn help_names_every_option_and_only_those_that_work() {
         "--memory",
         "--max-output",
         "--seed",
+        "--packages",
+        "--no-snapshot",
     ] {
         assert!(text.contains(option), "no {option} in:\n{text}");
     }
-    for later in ["--kv", "--allow-host", "--no-snapshot", "--packages"] {
+    for later in ["--kv", "--allow-host"] {
         assert!(!text.contains(later), "{later} in:\n{text}");
     }
     let version = dormouse(["--version"]);
     version.exits(0);
     assert!(version.text().starts_with("dormouse "));
     let top = dormouse(["--help"]).text();
-    for subcommand in ["run", "guest", "completions"] {
+    for subcommand in [
+        "run",
+        "snapshot",
+        "inspect",
+        "bundle",
+        "guest",
+        "completions",
+    ] {
         assert!(top.contains(subcommand), "no {subcommand} in:\n{top}");
+    }
+    for (subcommand, options) in [
+        (
+            "snapshot",
+            &["--at", "--init", "--portable", "-o", "--mount"][..],
+        ),
+        ("inspect", &["--json"]),
+        ("bundle", &["-o", "--timeout"]),
+    ] {
+        let help = dormouse([subcommand, "--help"]);
+        help.exits(0);
+        for option in options {
+            assert!(
+                help.text().contains(option),
+                "no {option} in:\n{}",
+                help.text()
+            );
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod cli;
 mod guests;
+mod images;
 mod javascript;
 mod limits;
 mod mounts;
