@@ -67,8 +67,17 @@ pub(crate) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// Parses and validates `wasm`.
+    /// Parses `wasm`, a module that is to be captured, and validates all but
+    /// its code.
     pub(crate) fn parse(wasm: &'a [u8]) -> Result<Self, Error> {
+        let source = Self::parse_image(wasm)?;
+        source.refuse_imports()?;
+        Ok(source)
+    }
+
+    /// Likewise, whatever it imports. Memories that it imports are not among
+    /// its memories.
+    pub(crate) fn parse_image(wasm: &'a [u8]) -> Result<Self, Error> {
         let mut source = Self {
             wasm,
             types: Vec::new(),
@@ -100,7 +109,6 @@ impl<'a> Source<'a> {
             }
             source.take(payload)?;
         }
-        source.refuse_imports()?;
         Ok(source)
     }
 

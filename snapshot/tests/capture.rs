@@ -108,6 +108,37 @@ fn the_same_input_gives_the_same_bytes() {
 }
 
 #[test]
+fn split_images_do_the_same() {
+    let mut splits = 0;
+    for (name, wasm) in corpus() {
+        let expected = uninterrupted(&wasm);
+        for nth in 1..=4 {
+            let at = point("say", nth);
+            let Ok(Some(mut stopped)) = stop(&wasm, &at) else {
+                break;
+            };
+            let whole = stopped.image.module;
+            // Nothing, all, and each second function stays.
+            let keeps: [fn(u32) -> bool; 4] = [
+                |_| false,
+                |_| true,
+                |index| index % 2 == 0,
+                |index| index % 2 == 1,
+            ];
+            for (which, keep) in keeps.into_iter().enumerate() {
+                let split = dormouse_snapshot::split(&whole, keep);
+                stopped.image.module =
+                    split.unwrap_or_else(|error| panic!("{name} at {at}, {which}: {error}"));
+                let observed = go_on(&stopped.image, true, stopped.host.clone());
+                assert_eq!(observed, expected, "{name}, split {which}, at {at}");
+                splits += 1;
+            }
+        }
+    }
+    assert!(splits > 100, "only {splits}");
+}
+
+#[test]
 fn frames_are_those_on_the_stack() {
     let wasm = wat::parse_str(
         r#"(module (import "host" "say" (func $say (param i32) (result i32)))

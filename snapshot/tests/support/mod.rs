@@ -62,6 +62,14 @@ impl Running {
         let module = Module::new(&engine, wasm).expect("a valid module");
         let mut store = Store::new(&engine, host);
         let mut linker = linker(&engine);
+        if let Some(cold) = custom_section(wasm, dormouse_snapshot::COLD) {
+            let cold = Module::new(&engine, cold).expect("a valid module");
+            let inner = linker.clone();
+            let load = move |caller: Caller<'_, Host>| load(caller, &cold, &inner);
+            linker
+                .func_wrap("dormouse", "load", load)
+                .expect("new name");
+        }
         for (index, captured) in memories.iter().enumerate() {
             let name = format!("memory{index}");
             let import = module
@@ -127,6 +135,48 @@ impl Running {
                 .collect(),
         }
     }
+}
+
+pub(crate) fn custom_section<'a>(wasm: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    wasmparser::Parser::new(0)
+        .parse_all(wasm)
+        .find_map(|payload| match payload {
+            Ok(wasmparser::Payload::CustomSection(section)) if section.name() == name => {
+                Some(section.data())
+            }
+            _ => None,
+        })
+}
+
+/// Loads the cold module beside the main one.
+fn load(
+    mut caller: Caller<'_, Host>,
+    cold: &Module,
+    linker: &Linker<Host>,
+) -> Result<(), wasmi::Error> {
+    let mut linker = linker.clone();
+    for import in cold.imports() {
+        let (module, name) = (import.module(), import.name());
+        let found = if module == dormouse_snapshot::MAIN {
+            caller.get_export(name)
+        } else if module == dormouse_snapshot::LINKED {
+            let index = name.parse().expect("a number");
+            let table = caller
+                .get_export(module)
+                .and_then(Extern::into_table)
+                .expect("the linked functions");
+            match table.get(&caller, index) {
+                Some(Ref::Func(Nullable::Val(func))) => Some(Extern::Func(func)),
+                _ => None,
+            }
+        } else {
+            continue;
+        };
+        let found = found.unwrap_or_else(|| panic!("no {module} {name}"));
+        linker.define(module, name, found)?;
+    }
+    linker.instantiate_and_start(&mut caller, cold)?;
+    Ok(())
 }
 
 /// A value, bit by bit.
