@@ -6,13 +6,12 @@
 
 use crate::{
     Error, ErrorKind, Image, Language, Program, Sandbox, Status,
+    arrange::arrange,
     engine::{Metering, Stop},
     image::{
-        captured::{Captured, Origin},
+        captured::Captured,
         file::CapturedMemory,
         manifest::{ClockBase, Frame, OpenFile},
-        opened::Opened,
-        trust::Trust,
     },
     instance::{Failure, Instance, Prepared},
     language::{self, javascript, python, wasm},
@@ -85,21 +84,25 @@ pub(crate) fn capture(
         state,
         ..Captured::default()
     };
-    let (form, hot) = match image.guest_language() {
-        _ if request.portable => (Form::Portable, Hot::None),
-        Some(language) if request.point.is_none() => {
-            let first = all.take(captured.rewrite(Form::Image, &Hot::All).map_err(refused)?);
-            (Form::Image, hot(&all, first, language)?)
+    match image.guest_language() {
+        Some(language) if request.point.is_none() && !request.portable => {
+            arrange(&mut all, &captured, language)?;
         }
-        _ => (Form::Image, Hot::None),
-    };
-    all.take(captured.rewrite(form, &hot).map_err(refused)?);
+        _ => {
+            let form = if request.portable {
+                Form::Portable
+            } else {
+                Form::Image
+            };
+            all.take(captured.rewrite(form, &Hot::None).map_err(refused)?);
+        }
+    }
     Ok(all)
 }
 
 impl Captured {
-    /// Takes over what was rewritten; gives its first function's index.
-    fn take(&mut self, rewritten: Rewritten) -> u32 {
+    /// Takes over what was rewritten.
+    pub(crate) fn take(&mut self, rewritten: Rewritten) {
         self.module = rewritten.module;
         self.memories = rewritten
             .memories
@@ -111,25 +114,7 @@ impl Captured {
                 contents: memory.contents,
             })
             .collect();
-        rewritten.first
     }
-}
-
-/// What any program in `language` needs: what the shortest one calls.
-/// `captured` lists all functions from `first` on.
-fn hot(captured: &Captured, first: u32, language: Language) -> Result<Hot, Error> {
-    let origin = Origin {
-        language: Some(language),
-        ..Origin::default()
-    };
-    let opened = Opened::checked(captured.image(&origin)?, Trust::Foreign)?;
-    let program = Program::code(match language {
-        Language::Python => "print(1)",
-        Language::JavaScript => "console.log(1)",
-    });
-    let called = Sandbox::new(&Image::opened(opened)?).run_recorded(&program)?;
-    let hot = (first..).zip(called).filter(|(_, called)| *called);
-    Ok(Hot::These(hot.map(|(index, _)| index).collect()))
 }
 
 fn frames(wasm: &[u8], state: &State<'_>) -> Vec<Frame> {

@@ -26,6 +26,7 @@
     not(feature = "cli"),
     allow(dead_code, reason = "only the command makes images")
 )]
+mod arrange;
 mod capture;
 #[cfg(feature = "bench")]
 #[doc(hidden)]

@@ -5,13 +5,13 @@ use crate::{
     Trap,
     engine::{Meter, Metering, Stop},
     host::Device,
-    instance::{Failure, Instance, Prepared, State},
+    instance::{Failure, Instance, State},
     language,
     locate::{Trapped, locate},
     program::Entry,
     wasi::{Clock, Context, Random, Root, Stdio},
 };
-use dormouse_snapshot::CURRENT_FUNCTION;
+use dormouse_snapshot::{COVERAGE, CURRENT_FUNCTION, counts};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -141,26 +141,16 @@ impl Sandbox {
         Ok((ran.outcome, ran.current_function))
     }
 
-    /// Which functions of the image's list a run of `program` calls.
-    pub(crate) fn run_recorded(mut self, program: &Program) -> Result<Vec<bool>, Error> {
-        let prepared = self.image.recording()?;
-        self.run_in(&prepared, Instant::now(), program)?;
-        Ok(prepared.translated())
+    /// Runs a program whose module counts how often its code runs; also gives
+    /// the counts.
+    pub(crate) fn run_covered(mut self, program: &Program) -> Result<(Outcome, Vec<u32>), Error> {
+        let ran = self.run_once(Instant::now(), program)?;
+        Ok((ran.outcome, ran.coverage))
     }
 
     fn run_once(&mut self, started: Instant, program: &Program) -> Result<Ran, Error> {
         let image = self.image.clone();
         let prepared = image.prepared(self.metering())?;
-        self.run_in(prepared, started, program)
-    }
-
-    fn run_in(
-        &mut self,
-        prepared: &Prepared,
-        started: Instant,
-        program: &Program,
-    ) -> Result<Ran, Error> {
-        let image = self.image.clone();
         check_program(image.guest_language(), program)?;
         let state = self.state(started, program)?;
         let started = Instant::now();
@@ -181,18 +171,22 @@ impl Sandbox {
         let ended = language::run(&image, &mut instance, program)?;
         let duration = started.elapsed();
         let current_function = instance.global(CURRENT_FUNCTION);
+        let coverage = instance
+            .memory(COVERAGE)
+            .map(counts)
+            .into_iter()
+            .flatten()
+            .collect();
         let state = instance.into_state();
         let (ended, values) = match ended {
             Ok(values) => (Ok(()), values),
             Err(stop) => (Err(stop), Vec::new()),
         };
-        Ok(Ran::new(
-            status_of(ended.as_ref().copied(), &state),
-            values,
-            &state,
-            duration,
-            current_function,
-        ))
+        let status = status_of(ended.as_ref().copied(), &state);
+        Ok(Ran {
+            coverage,
+            ..Ran::new(status, values, &state, duration, current_function)
+        })
     }
 
     pub(crate) fn image(&self) -> &Image {
@@ -353,6 +347,7 @@ struct Ran {
     outcome: Outcome,
     read_stdin: bool,
     current_function: Option<u32>,
+    coverage: Vec<u32>,
 }
 
 impl Ran {
@@ -378,6 +373,7 @@ impl Ran {
             outcome,
             read_stdin: stdio.input.was_read(),
             current_function,
+            coverage: Vec::new(),
         }
     }
 }

@@ -42,6 +42,25 @@ pub fn counts(memory: &[u8]) -> impl Iterator<Item = u32> {
     counts.iter().map(|count| u32::from_le_bytes(*count))
 }
 
+/// For each function that `wasm` defines, the number of its first stretch.
+///
+/// # Errors
+///
+/// When `wasm` is not a well-formed core module.
+pub fn entries(wasm: &[u8]) -> Result<Vec<usize>, Error> {
+    let (mut entries, mut next) = (Vec::new(), 0);
+    for payload in Parser::new(0).parse_all(wasm) {
+        if let Payload::CodeSectionEntry(body) = payload? {
+            entries.push(next);
+            next += 1;
+            for operator in body.get_operators_reader()? {
+                next += usize::from(begins_stretch(&operator?));
+            }
+        }
+    }
+    Ok(entries)
+}
+
 /// Whether another stretch begins after `operator`.
 pub(crate) fn begins_stretch(operator: &Operator<'_>) -> bool {
     matches!(

@@ -88,7 +88,7 @@ mod state;
 mod trace;
 mod types;
 
-pub use cover::{COVERAGE, counts, cover};
+pub use cover::{COVERAGE, counts, cover, entries};
 pub use error::Error;
 pub use guest::{Guest, Reference, Value};
 pub use instrument::Instrumented;

@@ -21,7 +21,7 @@ use crate::{
         self, Metering,
         mapping::{Memories, Trusted},
     },
-    instance::{Code, Prepared},
+    instance::{Code, Cold, Prepared},
     language,
 };
 use cache::Images;
@@ -71,7 +71,7 @@ pub struct Image(Arc<Inner>);
 
 struct Inner {
     /// The module; of a snapshot, with what lies behind it in the file.
-    wasm: Bytes,
+    wasm: Arc<Bytes>,
     language: Option<Language>,
     snapshot: Option<Snapshot>,
     unmetered: OnceLock<Prepared>,
@@ -175,7 +175,7 @@ impl Image {
 
     fn new(wasm: Bytes, language: Option<Language>, snapshot: Option<Snapshot>) -> Self {
         Self(Arc::new(Inner {
-            wasm,
+            wasm: Arc::new(wasm),
             language,
             snapshot,
             unmetered: OnceLock::new(),
@@ -227,29 +227,18 @@ impl Image {
             None => Prepared::new(wasm, metering, frames, extend)?,
             Some(snapshot) => {
                 let memories = Memories::new(snapshot.source.clone(), snapshot.contents.clone())?;
-                let prepared =
-                    Prepared::image(&snapshot.code(wasm), memories, metering, frames, extend)?;
+                let prepared = {
+                    let shared: Arc<Bytes> = Arc::clone(&self.0.wasm);
+                    let is_trusted = snapshot.trust == Trust::Own;
+                    let cold = Cold::new(shared, snapshot.module, is_trusted);
+                    let code = snapshot.code(wasm);
+                    Prepared::image(&code, Some(cold), memories, metering, frames, extend)?
+                };
                 prepared.translate_ahead();
                 prepared
             }
         };
         Ok(cell.get_or_init(|| prepared))
-    }
-}
-
-impl Image {
-    /// The module, to find out which of its functions are called.
-    pub(crate) fn recording(&self) -> Result<Prepared, Error> {
-        let Some(snapshot) = &self.0.snapshot else {
-            return Err(image_error("only an image lists functions"));
-        };
-        let memories = Memories::new(snapshot.source.clone(), snapshot.contents.clone())?;
-        Prepared::recording(
-            &snapshot.code(self.wasm_bytes()),
-            memories,
-            language::frames(self.0.language),
-            language::link(self.0.language),
-        )
     }
 }
 

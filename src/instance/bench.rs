@@ -73,6 +73,7 @@ impl Dormant {
             wat::parse_str(GUEST).map_err(|e| Error::new(ErrorKind::Module, e.to_string()))?;
         let prepared = Prepared::image(
             &Code::Trusted(Trusted::built_here(&wasm)),
+            None,
             Memories::new(Source::File(Arc::new(file)), vec![contents])?,
             Metering::Off,
             MAX_RECURSION_DEPTH,

@@ -3,6 +3,7 @@
 #[cfg(feature = "bench")]
 pub mod bench;
 mod call;
+mod cold;
 mod limiter;
 mod prepared;
 mod reset;
@@ -13,6 +14,7 @@ mod wake;
 mod tests;
 
 pub(crate) use call::{is_metered, settle, top_up};
+pub(crate) use cold::Cold;
 pub(crate) use prepared::{Code, Prepared};
 pub(crate) use state::State;
 pub(crate) use wake::WakeError;
@@ -139,6 +141,12 @@ impl Instance {
             .get_global(&self.store, name)?
             .get(&self.store);
         value.i32().and_then(|value| u32::try_from(value).ok())
+    }
+
+    /// What the exported memory `name` holds.
+    pub(crate) fn memory(&self, name: &str) -> Option<&[u8]> {
+        let memory = self.instance.get_memory(&self.store, name)?;
+        Some(memory.data(&self.store))
     }
 
     /// The exports' names, and whether each is a function.

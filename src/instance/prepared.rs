@@ -1,10 +1,10 @@
 //! Modules that are ready to be instantiated.
 
-use super::{State, reset};
+use super::{Cold, State, reset};
 use crate::{
     Error, ErrorKind,
     engine::{
-        Engine, Metering, ahead,
+        Engine, Metering, Stop, ahead,
         mapping::{Memories, Trusted, module_unchecked},
     },
     wasi,
@@ -68,12 +68,14 @@ impl Prepared {
     /// [`Instance::wake`](super::Instance::wake).
     pub(crate) fn image(
         code: &Code<'_>,
+        cold: Option<Cold>,
         memories: Memories,
         metering: Metering,
         frames: usize,
         extend: Extend,
     ) -> Result<Self, Error> {
-        Self::image_for(Engine::new(metering, frames), code, memories, extend)
+        let engine = Engine::new(metering, frames);
+        Self::image_for(engine, code, cold, memories, extend)
     }
 
     /// The same, to find out which functions a run calls: see
@@ -84,12 +86,13 @@ impl Prepared {
         frames: usize,
         extend: Extend,
     ) -> Result<Self, Error> {
-        Self::image_for(Engine::recording(frames), code, memories, extend)
+        Self::image_for(Engine::recording(frames), code, None, memories, extend)
     }
 
     fn image_for(
         engine: Engine,
         code: &Code<'_>,
+        cold: Option<Cold>,
         memories: Memories,
         extend: Extend,
     ) -> Result<Self, Error> {
@@ -97,7 +100,10 @@ impl Prepared {
             Code::Trusted(wasm) => module_unchecked(&engine, wasm)?,
             Code::Foreign(wasm) => crate::engine::load(&engine, wasm)?,
         };
-        let linker = linker(&engine, extend)?;
+        let mut linker = linker(&engine, extend)?;
+        if let Some(cold) = cold {
+            cold.link(&engine, &mut linker).map_err(not_linked)?;
+        }
         if let Code::Foreign(_) = code {
             // Ours were checked when they were built.
             check_imports(&module, linker.clone())?;
@@ -170,8 +176,19 @@ fn memory_name(index: usize) -> String {
 fn linker(engine: &Engine, extend: Extend) -> Result<Linker<State>, Error> {
     let mut linker = Linker::new(engine.inner());
     wasi::link(&mut linker, State::wasi_mut)?;
+    // Where a guest asks to be captured. Nothing is to be done otherwise.
+    linker
+        .func_wrap("dormouse", "snapshot_point", || ())
+        .map_err(|error| not_linked(error.into()))?;
     extend(&mut linker)?;
     Ok(linker)
+}
+
+fn not_linked(error: Stop) -> Error {
+    Error::new(
+        ErrorKind::Engine,
+        format!("the host's own functions can't be linked: {error}"),
+    )
 }
 
 /// The types of the `count` memories that an image's module must import, by

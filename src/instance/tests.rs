@@ -95,6 +95,7 @@ impl Image {
         let wasm = wat::parse_str(guest).expect("valid text");
         let prepared = Prepared::image(
             &Code::Trusted(Trusted::built_here(&wasm)),
+            None,
             memories(&path),
             metering,
             MAX_RECURSION_DEPTH,
@@ -313,6 +314,7 @@ fn module_and_memories_must_belong_together() {
         let wasm = wat::parse_str(guest).expect("valid text");
         let prepared = Prepared::image(
             &Code::Foreign(&wasm),
+            None,
             memories(&folder.path().join("image")),
             Metering::Off,
             MAX_RECURSION_DEPTH,

@@ -10,6 +10,7 @@ use crate::{
         mapping::{MappedStore, Reservation},
     },
 };
+use dormouse_snapshot::LOADED;
 use wasmi::{Extern, Global, Mutability, Val};
 
 /// Why an instance did not wake.
@@ -136,6 +137,8 @@ fn image(prepared: &Prepared) -> Result<&ImageMemories, Error> {
 fn mutable_globals(instance: &wasmi::Instance, store: &MappedStore<State>) -> Vec<(Global, Val)> {
     instance
         .exports(store)
+        // Code that was loaded stays so.
+        .filter(|export| export.name() != LOADED)
         .filter_map(|export| match export.into_extern() {
             Extern::Global(global) if global.ty(store).mutability() == Mutability::Var => {
                 Some((global, global.get(store)))

@@ -6,7 +6,9 @@ mod stack;
 pub(crate) mod wasm;
 
 use crate::{
-    Error, ErrorKind, Image, Program, engine,
+    Error, ErrorKind, Image, Program,
+    arrange::Training,
+    engine,
     instance::{Instance, State},
     program::Entry,
 };
@@ -62,6 +64,14 @@ pub(crate) fn adapt(language: Language, wasm: Vec<u8>) -> Vec<u8> {
     match language {
         Language::Python => stack::enlarge(wasm),
         Language::JavaScript => wasm,
+    }
+}
+
+/// What to watch, to arrange the language's image by.
+pub(crate) fn training(language: Language) -> Training {
+    match language {
+        Language::Python => python::TRAINING,
+        Language::JavaScript => javascript::TRAINING,
     }
 }
 

@@ -6,6 +6,9 @@
 //! is taken: nothing before it depends on the run.
 
 mod request;
+mod training;
+
+pub(crate) use training::TRAINING;
 
 use crate::{Grants, Program, host::Functions, wasi::Root};
 

@@ -109,10 +109,6 @@ pub(crate) fn prepare(instance: &mut Instance) -> Result<Result<Engine, Stop>, E
 /// # Errors
 ///
 /// As [`prepare`].
-#[cfg_attr(
-    not(test),
-    allow(dead_code, reason = "the capture of images is being built on this")
-)]
 pub(crate) fn prepare_image(instance: &mut Instance) -> Result<Result<Engine, Stop>, Error> {
     match prepare(instance)? {
         Ok(engine) => told(Bootstrap { engine, instance }.warm_up()),

@@ -24,34 +24,20 @@ mod imports;
 mod modules;
 mod program;
 mod rejections;
-#[cfg_attr(
-    not(test),
-    allow(dead_code, reason = "the capture of images is being built on this")
-)]
 mod saved;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod text;
-#[cfg_attr(
-    not(test),
-    allow(dead_code, reason = "the capture of images is being built on this")
-)]
-pub(crate) mod training;
+mod training;
 mod url;
 
 use crate::{Error, Program, engine::Stop, instance::Instance, language::wasm::Ran};
 pub(crate) use bootstrap::prepare;
-#[cfg_attr(
-    not(test),
-    allow(
-        unused_imports,
-        reason = "the capture of images is being built on this"
-    )
-)]
 pub(crate) use bootstrap::prepare_image;
 pub(crate) use imports::link;
 pub(crate) use program::Engine;
+pub(crate) use training::TRAINING;
 
 /// What the host keeps for one run of JavaScript.
 #[derive(Default)]

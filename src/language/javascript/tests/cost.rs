@@ -3,7 +3,7 @@
 //! with the size of all the functions on its path.
 
 use super::{
-    super::training::{OFTEN, STARTS, STEADY},
+    super::training::TRAINING,
     harness::{Given, guest, load, run_in, wasm},
     waking::PROGRAMS,
 };
@@ -62,10 +62,10 @@ fn outlined() -> &'static [u8] {
     OUTLINED.get_or_init(|| {
         let counting = Counting::new(wasm());
         let mut hot: Vec<bool> = counting
-            .counts(STEADY)
-            .map(|count| count >= OFTEN)
+            .counts(TRAINING.steady)
+            .map(|count| count >= TRAINING.often)
             .collect();
-        for source in STARTS {
+        for source in TRAINING.starts {
             for (hot, count) in hot.iter_mut().zip(counting.counts(source)) {
                 *hot |= count > 0;
             }

@@ -1,0 +1,149 @@
+//! Arranging an image's code by what programs run.
+//!
+//! A fresh process spends most of its time on loading and translating code. So
+//! an image's module is watched while short programs and a long one run in it;
+//! then its functions are cut down to what ran (`outline`), the ones that short
+//! programs call are listed, to be translated ahead, and all that nothing called
+//! goes into a module of its own that is loaded on demand (`split`). Programs
+//! do the same as before, whatever was watched.
+
+use crate::{
+    Error, ErrorKind, Image, Language, Program, Sandbox,
+    image::{
+        captured::{Captured, Origin},
+        opened::Opened,
+        trust::Trust,
+    },
+    language,
+};
+use dormouse_snapshot::{Form, Hot, State, cover, outline, split};
+
+/// Programs to watch.
+pub(crate) struct Training {
+    /// Programs that should start at once: all that they run is kept at hand.
+    pub(crate) starts: &'static [&'static str],
+    /// A program that does again and again what programs do.
+    pub(crate) steady: &'static str,
+    /// How often it must run something for that to be kept at hand.
+    pub(crate) often: u32,
+}
+
+/// How often each stretch of a module ran.
+struct Counts {
+    /// In the first of the short programs.
+    first: Vec<u32>,
+    /// In any of the short programs.
+    starts: Vec<u32>,
+    /// In the long one.
+    steady: Vec<u32>,
+}
+
+/// Rewrites `state`, that of a guest of `language`, into `captured`.
+///
+/// # Errors
+///
+/// When a program that is watched does not end well.
+pub(crate) fn arrange(
+    captured: &mut Captured,
+    state: &State<'_>,
+    language: Language,
+) -> Result<(), Error> {
+    let training = language::training(language);
+    let plain = state.rewrite(Form::Image, &Hot::None).map_err(failed)?;
+    let first = plain.first;
+    captured.take(plain);
+    let counts = Counts::watch(captured, language, &training)?;
+    let functions = Functions::of(&captured.module, first)?;
+
+    let hot = functions.entered(|stretch| counts.first.get(stretch) > Some(&0));
+    captured.take(
+        state
+            .rewrite(Form::Image, &Hot::These(hot))
+            .map_err(failed)?,
+    );
+    let is_hot: Vec<bool> = counts
+        .starts
+        .iter()
+        .zip(&counts.steady)
+        .map(|(starts, steady)| *starts > 0 || *steady >= training.often)
+        .collect();
+    let outlined = outline(&captured.module, &is_hot).map_err(failed)?;
+    let stays = functions.entered(|stretch| is_hot.get(stretch) == Some(&true));
+    captured.module =
+        split(&outlined, |index| stays.binary_search(&index).is_ok()).map_err(failed)?;
+    Ok(())
+}
+
+fn failed(error: dormouse_snapshot::Error) -> Error {
+    Error::new(
+        ErrorKind::Image,
+        format!("the image's code can't be arranged: {error}"),
+    )
+    .with_source(error)
+}
+
+impl Counts {
+    fn watch(captured: &Captured, language: Language, training: &Training) -> Result<Self, Error> {
+        let origin = Origin {
+            language: Some(language),
+            ..Origin::default()
+        };
+        let opened = Opened::checked(captured.image(&origin)?, Trust::Foreign)?;
+        let covered = cover(&captured.module).map_err(failed)?;
+        let image = Image::opened(opened)?.rewritten(covered);
+        let mut counts = Self {
+            first: Vec::new(),
+            starts: Vec::new(),
+            steady: run(&image, training.steady)?,
+        };
+        for program in training.starts {
+            let ran = run(&image, program)?;
+            if counts.first.is_empty() {
+                counts.first.clone_from(&ran);
+                counts.starts = ran;
+            } else {
+                for (sum, count) in counts.starts.iter_mut().zip(ran) {
+                    *sum = sum.saturating_add(count);
+                }
+            }
+        }
+        Ok(counts)
+    }
+}
+
+fn run(image: &Image, program: &str) -> Result<Vec<u32>, Error> {
+    let (outcome, counts) = Sandbox::new(image).run_covered(&Program::code(program))?;
+    match outcome.status {
+        crate::Status::Exit(0) => Ok(counts),
+        status => Err(Error::new(
+            ErrorKind::Engine,
+            format!(
+                "a program of ours ended with {status:?}: {}",
+                String::from_utf8_lossy(&outcome.stderr)
+            ),
+        )),
+    }
+}
+
+/// The stretches at which a module's functions begin.
+struct Functions {
+    /// The index of the first.
+    first: u32,
+    stretches: Vec<usize>,
+}
+
+impl Functions {
+    fn of(wasm: &[u8], first: u32) -> Result<Self, Error> {
+        let stretches = dormouse_snapshot::entries(wasm).map_err(failed)?;
+        Ok(Self { first, stretches })
+    }
+
+    /// The functions for whose first stretch `is` holds.
+    fn entered(&self, is: impl Fn(usize) -> bool) -> Vec<u32> {
+        (self.first..)
+            .zip(&self.stretches)
+            .filter(|(_, stretch)| is(**stretch))
+            .map(|(index, _)| index)
+            .collect()
+    }
+}
