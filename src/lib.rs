@@ -22,10 +22,6 @@
 //! an [`Error`] is about what the host could not do.
 #![deny(unsafe_code)]
 
-#[cfg_attr(
-    not(feature = "cli"),
-    allow(dead_code, reason = "only the command makes images")
-)]
 mod arrange;
 mod capture;
 #[cfg(feature = "bench")]

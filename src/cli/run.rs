@@ -1,6 +1,6 @@
 //! `dormouse run`: one program, once.
 
-use super::{args, report};
+use super::{args, progress::with_progress, report};
 use crate::{
     Error, ErrorKind, GuestStore, Image, Language, Limit, Limits, Outcome, Output, Program,
     Sandbox, Status, Stdin,
@@ -379,7 +379,18 @@ pub(super) fn kind_of(path: &Path) -> Result<Kind, Error> {
 
 /// The guest of `language`; `plainly`: from its beginning, not from its image.
 pub(super) fn guest(language: Language, plainly: bool) -> Result<Image, Error> {
-    let _ = plainly;
     let store = GuestStore::open_default()?;
-    Image::language(language, super::progress::load(&store, language)?)
+    if plainly {
+        return Image::language(language, super::progress::load(&store, language)?);
+    }
+    with_progress(|progress| store.image(language, progress)).or_else(|error| {
+        // Without the guest there is nothing to start, and that is what is
+        // wrong then.
+        let image = guest(language, true)?;
+        report(&format!(
+            "{language} is started from its beginning, which takes longer: {error}; --no-snapshot \
+             does so without asking"
+        ));
+        Ok(image)
+    })
 }

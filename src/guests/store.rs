@@ -6,7 +6,7 @@ use super::{
     lock::Lock,
     pin::{Pin, pin},
 };
-use crate::{Error, ErrorKind, Language};
+use crate::{Error, ErrorKind, Image, Language, image::ready};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -29,9 +29,9 @@ const MAX_ADDED: u64 = 1 << 30;
 /// mistaken for a guest.
 ///
 /// ```no_run
-/// use dormouse::{GuestStore, Image, Language, Program, Sandbox};
+/// use dormouse::{GuestStore, Language, Program, Sandbox};
 /// let store = GuestStore::open_default()?;
-/// let python = Image::language(Language::Python, store.load(Language::Python, &mut |_| {})?)?;
+/// let python = store.image(Language::Python, &mut |_| {})?;
 /// let outcome = Sandbox::new(&python).run(Program::code("print(6 * 7)"))?;
 /// assert_eq!(outcome.stdout, b"42\n");
 /// # Ok::<(), dormouse::Error>(())
@@ -114,10 +114,6 @@ impl GuestStore {
     /// # Errors
     ///
     /// When the store is not usable.
-    #[cfg_attr(
-        not(feature = "cli"),
-        allow(dead_code, reason = "only the command makes images")
-    )]
     pub(crate) fn identity(&self, language: Language) -> Result<(String, String), Error> {
         Ok(match self.added()?.remove(language.name()) {
             Some(added) => {
@@ -154,6 +150,21 @@ impl GuestStore {
             Some(wasm) => Ok(wasm),
             None => self.fetch(language, progress),
         }
+    }
+
+    /// The guest of `language` as an image that waits for a program. The first
+    /// time it is made, which takes seconds, and kept in the store; from then
+    /// on it is mapped, which takes next to no time.
+    ///
+    /// # Errors
+    ///
+    /// When the store is not usable, or the guest can't be fetched or captured.
+    pub fn image(
+        &self,
+        language: Language,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Image, Error> {
+        ready::open_or_make(self, language, progress)
     }
 
     /// Fetches the pinned guest of `language`, if it is not there.

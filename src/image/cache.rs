@@ -30,10 +30,10 @@ use std::{
     sync::Arc,
 };
 
-/// Images of a language that are kept beside the one in use: two versions of
+/// Images of a language that are kept beside the one in use: some versions of
 /// Dormouse can take turns without making theirs anew each time, and the disk
 /// does not fill.
-const KEPT: usize = 1;
+const KEPT: usize = 3;
 
 /// Records of images that lie elsewhere. Without its record an image is
 /// validated, nothing worse; so the oldest go.
@@ -99,21 +99,19 @@ impl Key {
 const IMAGE: &str = ".dormouse";
 const RECORD: &str = ".record";
 
-/// A number that changes with any of `sources`, to be computed by the compiler.
-pub(crate) const fn fingerprint(sources: &[&[u8]]) -> u64 {
-    // FNV-1a; a source's length goes first, so that none can run into the next.
+/// What [`fingerprint`] begins with.
+pub(crate) const NO_SOURCES: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// A number that changes with `source` and all that came `before`; to be
+/// computed by the compiler.
+pub(crate) const fn fingerprint(before: u64, source: &[u8]) -> u64 {
+    // FNV-1a; the length goes first, so that no source can run into the next.
     const PRIME: u64 = 0x0100_0000_01b3;
-    let mut hash = 0xcbf2_9ce4_8422_2325u64;
-    let mut index = 0;
-    while index < sources.len() {
-        let source = sources[index];
-        hash = (hash ^ source.len() as u64).wrapping_mul(PRIME);
-        let mut at = 0;
-        while at < source.len() {
-            hash = (hash ^ source[at] as u64).wrapping_mul(PRIME);
-            at += 1;
-        }
-        index += 1;
+    let mut hash = (before ^ source.len() as u64).wrapping_mul(PRIME);
+    let mut at = 0;
+    while at < source.len() {
+        hash = (hash ^ source[at] as u64).wrapping_mul(PRIME);
+        at += 1;
     }
     hash
 }
@@ -211,14 +209,20 @@ impl Images {
         Ok(())
     }
 
-    /// Whether `file`, unread, is an image that was registered.
-    pub(super) fn knows_file(&self, metadata: &Metadata) -> bool {
+    /// Whether the file at `path`, unread, is an image that was registered, or
+    /// one of those kept here.
+    pub(super) fn knows_file(&self, path: &Path, metadata: &Metadata) -> bool {
+        let kept = || {
+            let name = path.file_name()?.to_str()?.strip_suffix(IMAGE)?;
+            let folder = Folder::open(&self.path).ok()??;
+            Some(Record::read(&folder, &format!("{name}{RECORD}"))?.is_of(metadata))
+        };
         let known = || {
             let identity = Identity::of(metadata)?;
             let own = self.own()?;
             Some(Record::read(&own, &identity.name())?.is_of(metadata))
         };
-        known().unwrap_or(false)
+        known().unwrap_or(false) || kept().unwrap_or(false)
     }
 
     /// Whether an image with the bytes `image` was registered. If so, `file`,

@@ -1,14 +1,13 @@
 //! What sandboxes are made from.
 
 pub(crate) mod bundle;
-#[allow(dead_code, reason = "images of languages are to come")]
 pub(crate) mod cache;
 pub(crate) mod captured;
 pub(crate) mod file;
-#[allow(dead_code, reason = "images of languages are to come")]
 pub(crate) mod folder;
 pub(crate) mod manifest;
 pub(crate) mod opened;
+pub(crate) mod ready;
 mod section;
 pub(crate) mod source;
 #[cfg(test)]

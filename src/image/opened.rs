@@ -176,7 +176,7 @@ pub(crate) fn open(path: &Path, images: Option<&Images>) -> Result<Found, Error>
         let opened = Opened::checked(bytes, Trust::Foreign).map_err(named)?;
         return Ok(Found::Image(Box::new(opened)));
     }
-    if images.is_some_and(|images| images.knows_file(&metadata)) {
+    if images.is_some_and(|images| images.knows_file(path, &metadata)) {
         let opened = Opened::mapped(Arc::new(file), 0..length, Trust::Own).map_err(named)?;
         return Ok(Found::Image(Box::new(opened)));
     }

@@ -75,6 +75,15 @@ pub(crate) fn training(language: Language) -> Training {
     }
 }
 
+/// Changes with any code of ours that runs in the guest before its snapshot
+/// point.
+pub(crate) fn fingerprint(language: Language) -> u64 {
+    match language {
+        Language::Python => python::FINGERPRINT,
+        Language::JavaScript => javascript::bootstrap::FINGERPRINT,
+    }
+}
+
 /// How deep calls in the language's guest may nest.
 pub(crate) fn frames(language: Option<Language>) -> usize {
     match language {

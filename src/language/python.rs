@@ -10,7 +10,12 @@ mod training;
 
 pub(crate) use training::TRAINING;
 
-use crate::{Grants, Program, host::Functions, wasi::Root};
+use crate::{
+    Grants, Program,
+    host::Functions,
+    image::cache::{NO_SOURCES, fingerprint},
+    wasi::Root,
+};
 
 /// The WASI descriptor of the channel: `/dev/host` is opened while only the
 /// standard streams and the root are. (Python shows another number for it, its
@@ -60,6 +65,17 @@ const FILES: [(&str, &[u8]); 6] = files!(
     "loop.py",
     "park.py"
 );
+
+/// Changes with any of it.
+pub(super) const FINGERPRINT: u64 = {
+    let mut hash = fingerprint(NO_SOURCES, LAUNCHER.as_bytes());
+    let mut index = 0;
+    while index < FILES.len() {
+        hash = fingerprint(hash, FILES[index].1);
+        index += 1;
+    }
+    hash
+};
 
 /// The files that the guest is given beside its program's.
 pub(crate) fn with_files(root: Root) -> Root {

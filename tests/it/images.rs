@@ -378,3 +378,162 @@ fn packages_are_a_folder_that_python_looks_in() {
         .exits(1)
         .says(&["/nowhere"]);
 }
+
+/// Prints `before`, then how many arguments there are.
+const COUNTS: &str = r#"(data (i32.const 16) "before\n") (data (i32.const 32) "0 words\n")
+    (func $work (param i32) (result i32)
+        (call $print (i32.const 16) (i32.const 7))
+        (drop (call $args_sizes_get (i32.const 100) (i32.const 104)))
+        (i32.store8 (i32.const 32) (i32.add (i32.const 48) (i32.load (i32.const 100))))
+        (call $print (i32.const 32) (i32.const 8))
+        (local.get 0))
+    (func (export "_start") (call $proc_exit (call $work (i32.const 9))))"#;
+
+const AT: &str = "wasi_snapshot_preview1.args_sizes_get";
+
+fn is_own(dir: &Dir, image: &Path) -> bool {
+    let shown = own(dir, &["inspect", "--json", text(image)]);
+    let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).expect("JSON");
+    shown["own"].as_bool().expect("a boolean")
+}
+
+#[test]
+fn a_snapshot_goes_on_from_its_point() {
+    let dir = Dir::new();
+    let module = dir.write("count.wat", guest(COUNTS));
+    let paths = ["one", "two", "portable.wasm", "app"].map(|name| dir.path().join(name));
+    let [one, two, portable, app] = [0, 1, 2, 3].map(|index| text(&paths[index]));
+    let snapshot = |output: &str, more: &[&str]| {
+        let words = [
+            "snapshot",
+            text(&module),
+            "-o",
+            output,
+            "--at",
+            AT,
+            "--seed",
+            "1",
+        ];
+        own(&dir, &[&words[..], more].concat()).prints("before\n");
+    };
+    snapshot(one, &[]);
+    snapshot(two, &[]);
+    assert!(std::fs::read(one).expect("there") == std::fs::read(two).expect("there"));
+    snapshot(portable, &["--portable"]);
+    snapshot(two, &["--", "x", "y"]);
+    for image in [one, two, portable] {
+        let ran = own(&dir, &[image, "a", "b"]);
+        ran.exits(9);
+        assert_eq!(ran.text(), "3 words\n", "{image}");
+    }
+    let shown = own(&dir, &["inspect", two]).text();
+    for part in ["count.wat", AT, "args     x y", "work < _start"] {
+        assert!(shown.contains(part), "no {part:?} in:\n{shown}");
+    }
+    own(&dir, &["bundle", one, "-o", app]).prints("");
+    let ran = run(Command::new(app).arg("a").env_clear());
+    ran.exits(9);
+    assert_eq!(ran.text(), "2 words\n");
+}
+
+#[test]
+fn only_what_this_installation_made_is_its_own() {
+    let dir = Dir::new();
+    let module = dir.write("count.wat", guest(COUNTS));
+    let image = dir.path().join("image");
+    own(
+        &dir,
+        &["snapshot", text(&module), "-o", text(&image), "--at", AT],
+    )
+    .exits(0);
+    assert!(is_own(&dir, &image));
+    let copy = dir.path().join("copy");
+    std::fs::copy(&image, &copy).expect("copied");
+    assert!(is_own(&dir, &copy));
+    assert!(
+        !is_own(&Dir::new(), &image),
+        "another cache is another installation"
+    );
+    run(command()
+        .args([text(&image), "x"])
+        .env("DORMOUSE_CACHE", dir.path().join("other")))
+    .exits(9);
+    let mut bytes = std::fs::read(&image).expect("there");
+    let last = bytes.len() - 1;
+    bytes[last - 100] ^= 1;
+    std::fs::write(&image, bytes).expect("written");
+    own(&dir, &[text(&image)]).exits(1).says(&["damaged"]);
+}
+
+/// The QuickJS guest in a cache of its own.
+fn with_guest() -> Dir {
+    let dir = Dir::new();
+    dormouse(["guest", "fetch", "js"]).exits(0);
+    let listed = dormouse(["guest", "list"]).text();
+    let line = listed.lines().find(|line| line.starts_with("javascript"));
+    let path = line
+        .and_then(|line| line.rsplit('\t').next())
+        .expect("a path");
+    let name = Path::new(path).file_name().expect("a file");
+    let cache = dir.path().join("cache");
+    std::fs::create_dir(&cache).expect("a folder");
+    std::fs::set_permissions(&cache, std::fs::Permissions::from_mode(0o700)).expect("chmod");
+    std::fs::copy(path, cache.join(name)).expect("copied");
+    dir
+}
+
+fn kept(dir: &Dir) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(dir.path().join("cache/images")) else {
+        return Vec::new();
+    };
+    entries
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "dormouse")
+        })
+        .collect()
+}
+
+#[test]
+fn a_language_is_started_once_and_woken_ever_after() {
+    let dir = with_guest();
+    let js = |more: &[&str]| {
+        let words = [&["run", "-l", "js"], more, &["-c", "console.log(6 * 7)"]].concat();
+        let ran = own(&dir, &words);
+        ran.prints("42\n");
+        ran.stderr
+    };
+    assert_eq!(js(&["--no-snapshot"]), "");
+    assert_eq!(kept(&dir).len(), 0);
+    assert_eq!(js(&[]), "");
+    let images = kept(&dir);
+    assert_eq!(images.len(), 1, "{images:?}");
+    assert!(is_own(&dir, &images[0]));
+    let made = || {
+        std::fs::metadata(&images[0])
+            .expect("there")
+            .modified()
+            .expect("known")
+    };
+    let first = made();
+    assert_eq!(js(&[]), "");
+    assert_eq!(made(), first);
+
+    std::fs::write(&images[0], "altered").expect("written");
+    assert_eq!(js(&[]), "");
+    assert_ne!(made(), first);
+}
+
+#[test]
+fn without_its_image_a_language_is_started_from_its_beginning() {
+    let dir = with_guest();
+    let folder = dir.path().join("cache/images");
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).expect("chmod");
+    let words = ["-l", "js", "-c", "console.log(6 * 7)"];
+    own(&dir, &words)
+        .prints("42\n")
+        .says(&["takes longer", "chmod 700"]);
+    assert_eq!(kept(&dir).len(), 0);
+}

@@ -2,7 +2,7 @@ use super::{invalid, small};
 use crate::{
     Error, ErrorKind, Image, Language,
     image::{
-        cache::{Images, Key, fingerprint},
+        cache::{Images, Key, NO_SOURCES, fingerprint},
         trust::Trust,
     },
 };
@@ -94,10 +94,14 @@ fn whatever_goes_into_an_image_goes_into_its_key() {
     assert_ne!(one, key(Language::JavaScript, "a", 1));
     assert_ne!(one, key(Language::Python, "b", 1));
     assert_ne!(one, key(Language::Python, "a", 2));
-    const A: u64 = fingerprint(&[b"ab", b"c"]);
-    assert_ne!(A, fingerprint(&[b"a", b"bc"]));
-    assert_ne!(A, fingerprint(&[b"ab", b"d"]));
-    assert_eq!(A, fingerprint(&[b"ab", b"c"]));
+    const fn two(first: &[u8], second: &[u8]) -> u64 {
+        fingerprint(fingerprint(NO_SOURCES, first), second)
+    }
+    const SOURCES: u64 = two(b"ab", b"c");
+    assert_eq!(SOURCES, two(b"ab", b"c"));
+    assert_ne!(SOURCES, two(b"a", b"bc"));
+    assert_ne!(SOURCES, two(b"ab", b"d"));
+    assert_ne!(SOURCES, two(b"c", b"ab"));
 }
 
 /// Also when its size and its time are what they were.
@@ -177,7 +181,7 @@ fn a_cache_that_others_can_look_into_is_not_relied_on() {
 #[test]
 fn the_disk_does_not_fill() {
     let setting = Setting::new();
-    for guest in ["a", "b", "c", "d"] {
+    for guest in ["a", "b", "c", "d", "e", "f"] {
         setting.open(&key(guest)).expect("usable");
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -185,16 +189,17 @@ fn the_disk_does_not_fill() {
     setting.open(&js).expect("usable");
     assert_eq!(
         setting.files(".dormouse").len(),
-        3,
-        "two, and one of another language"
+        5,
+        "four, and one of another language"
     );
-    assert_eq!(setting.files(".record").len(), 3);
-    assert_eq!(setting.made(), 5);
-    setting.open(&key("c")).expect("usable");
-    setting.open(&key("d")).expect("usable");
-    assert_eq!(setting.made(), 5, "the last two are there");
+    assert_eq!(setting.files(".record").len(), 5);
+    assert_eq!(setting.made(), 7);
+    for guest in ["c", "d", "e", "f"] {
+        setting.open(&key(guest)).expect("usable");
+    }
+    assert_eq!(setting.made(), 7, "the last ones are there");
     setting.open(&key("a")).expect("usable");
-    assert_eq!(setting.made(), 6, "the first is not");
+    assert_eq!(setting.made(), 8, "the first is not");
 }
 
 #[test]

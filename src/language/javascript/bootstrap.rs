@@ -8,7 +8,12 @@ use super::{
     program::Engine,
     saved::Handles,
 };
-use crate::{Error, engine::Stop, instance::Instance};
+use crate::{
+    Error,
+    engine::Stop,
+    image::cache::{NO_SOURCES, fingerprint},
+    instance::Instance,
+};
 
 /// What the engine may use of its own 1 MiB stack. The rest is for native
 /// frames that begin just below this.
@@ -88,6 +93,22 @@ const MODULES: &[(&str, &str)] = &[
         include_str!("../../../runtimes/javascript/os.mjs"),
     ),
 ];
+
+/// Changes with any of that.
+pub(crate) const FINGERPRINT: u64 = {
+    let warm_up = fingerprint(NO_SOURCES, WARM_UP.1.as_bytes());
+    fingerprint_all(fingerprint_all(warm_up, SCRIPTS), MODULES)
+};
+
+const fn fingerprint_all(before: u64, sources: &[(&str, &str)]) -> u64 {
+    let mut hash = before;
+    let mut index = 0;
+    while index < sources.len() {
+        hash = fingerprint(hash, sources[index].1.as_bytes());
+        index += 1;
+    }
+    hash
+}
 
 /// Starts the engine; afterwards nothing of it depends on the run.
 ///

@@ -13,7 +13,7 @@
 //! parses as a module (it imports, exports, or awaits at its top level).
 
 mod answer;
-mod bootstrap;
+pub(super) mod bootstrap;
 mod call;
 mod cells;
 mod event_loop;
