@@ -5,7 +5,7 @@ use super::{
     run::{self, Kind},
 };
 use crate::{
-    Error, GuestStore, Image, Language, Output, Program, Sandbox, Stdin,
+    Error, ErrorKind, GuestStore, Image, Language, Output, Program, Sandbox, Stdin,
     capture::{self, Request},
     image::{
         cache::{self, Images},
@@ -98,6 +98,15 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
     origin.args = origin_args;
     let program = program.args(guest_args.into_iter().map(OsString::into_encoded_bytes));
     let request = request(matches);
+    if let Some(language) = origin.language.filter(|_| image.snapshot().is_none()) {
+        return Err(Error::new(
+            ErrorKind::Image,
+            format!(
+                "{} can't be captured: {language} programs are to come; Wasm programs can be",
+                file(matches).display()
+            ),
+        ));
+    }
     let sandbox = Sandbox::new(&image)
         .grants(args::grants(matches))
         .limits(args::limits(matches))
@@ -111,6 +120,13 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
     }
     keep(matches, &captured.image(&origin)?)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The file that was named.
+fn file(matches: &ArgMatches) -> &Path {
+    matches
+        .get_one::<PathBuf>("file")
+        .map_or(Path::new(""), PathBuf::as_path)
 }
 
 /// Writes an image and remembers that it is ours.
@@ -143,9 +159,7 @@ fn request(matches: &ArgMatches) -> Request {
 
 /// What is to be captured, without its arguments.
 fn plan(matches: &ArgMatches) -> Result<(Image, Program, Origin), Error> {
-    let path: &Path = matches
-        .get_one::<PathBuf>("file")
-        .map_or(Path::new(""), PathBuf::as_path);
+    let path = file(matches);
     let kind = match matches.get_one::<Kind>("lang").copied() {
         Some(kind) => Some(kind),
         None => run::kind_of(path).ok(),
@@ -164,7 +178,7 @@ fn plan(matches: &ArgMatches) -> Result<(Image, Program, Origin), Error> {
         // A Wasm file; an image is one too.
         Some(Kind::Wasm) => Image::open(path)?,
         _ => Image::open(path).map_err(|error| match run::kind_of(path) {
-            Err(usage) if error.kind() == crate::ErrorKind::Module => usage,
+            Err(usage) if error.kind() == ErrorKind::Module => usage,
             _ => error,
         })?,
     };

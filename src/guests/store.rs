@@ -6,7 +6,10 @@ use super::{
     lock::Lock,
     pin::{Pin, pin},
 };
-use crate::{Error, ErrorKind, Image, Language, image::ready};
+use crate::{
+    Error, ErrorKind, Image, Language,
+    image::{cache::Images, ready},
+};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -232,7 +235,8 @@ impl GuestStore {
     }
 
     /// Forgets the guest that was added for `language`, so that the pinned one
-    /// is used again; without one, removes the pinned one from the cache.
+    /// is used again; without one, removes the pinned one from the cache. Its
+    /// images go in either case.
     /// Whether there was anything to remove.
     ///
     /// # Errors
@@ -245,6 +249,7 @@ impl GuestStore {
         self.prepare()?;
         let _lock = Lock::take(&self.folder.join("lock"), || {})
             .map_err(|error| self.not_usable(&error))?;
+        Images::at(&self.folder).forget(language);
         let mut all = self.added()?;
         let digest = match all.remove(language.name()) {
             Some(added) => {

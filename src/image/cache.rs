@@ -188,6 +188,20 @@ impl Images {
         Ok(opened)
     }
 
+    /// Removes all images of `language`.
+    pub(crate) fn forget(&self, language: Language) {
+        // What is not ours is not removed.
+        let Ok(Some(folder)) = Folder::open(&self.path) else {
+            return;
+        };
+        let prefix = format!("{language}-");
+        for name in folder.names() {
+            if name.starts_with(&prefix) {
+                folder.remove(&name);
+            }
+        }
+    }
+
     /// Remembers that this installation made the image in `file`, with the
     /// bytes `image`, which have been validated.
     ///

@@ -1,7 +1,8 @@
 //! Image files: found by what they are, shown, refused when they are not
 //! whole, and bundled with the executable.
 //!
-//! The images are put together here byte by byte, as the format says.
+//! The first images are put together here byte by byte, as the format says.
+#![cfg(unix)]
 
 use crate::support::{Dir, Ran, command, dormouse, guest, run};
 use sha2::{Digest, Sha256};
@@ -353,6 +354,12 @@ fn what_a_snapshot_is_asked_for_is_checked_first() {
         1,
         &["/nowhere.wasm: no such file"],
     );
+    let script = dir.write("app.py", "print(1)");
+    refused(
+        &[text(&script), "-o", out],
+        1,
+        &["app.py", "python programs"],
+    );
     let junk = dir.write("junk.wasm", "junk");
     refused(
         &[text(&junk), "-o", out],
@@ -523,6 +530,9 @@ fn a_language_is_started_once_and_woken_ever_after() {
     std::fs::write(&images[0], "altered").expect("written");
     assert_eq!(js(&[]), "");
     assert_ne!(made(), first);
+
+    own(&dir, &["guest", "remove", "js"]).prints("");
+    assert_eq!(kept(&dir).len(), 0, "nothing of it stays");
 }
 
 #[test]
