@@ -85,6 +85,9 @@ add_missing()
 
 def start(request):
     """Runs what the host asks for."""
+    global names
+    # Nothing of ours may keep the program's objects at its end.
+    main, names = names, None
     if len(request) == PART:
         request = whole(request)
     mode, argv, path, env, cwd, terminal, source = loads(request)
@@ -100,16 +103,19 @@ def start(request):
     try:
         if mode == "code":
             sys.orig_argv = ["python", "-c", source, *argv[1:]]
-            exec(compile(source, "<string>", "exec", dont_inherit=True), names)
+            exec(compile(source, "<string>", "exec", dont_inherit=True), main)
         elif mode == "file":
             sys.orig_argv = ["python", *argv]
-            run_file(argv[0], source)
+            run_file(argv[0], source, main)
         else:
             sys.orig_argv = ["python", "-m", source, *argv[1:]]
+            del main
             run_module(source)
     except SystemExit as left:
-        status = left.code or 0
-        if type(status) is not int or not 0 <= status <= 255:
+        status = left.code
+        if status is None:
+            status = 0
+        elif type(status) is not int or not 0 <= status <= 255:
             raise
     except BaseException as error:
         uncaught = error
@@ -180,11 +186,10 @@ class SourceLoader:
         return False
 
 
-def run_file(name, source):
-    main = sys.modules["__main__"]
-    main.__file__ = name
-    main.__cached__ = None
-    main.__loader__ = loader = SourceLoader(source)
+def run_file(name, source, main):
+    main["__file__"] = name
+    main["__cached__"] = None
+    main["__loader__"] = loader = SourceLoader(source)
     absent.PATCHES["linecache"] = lambda module: remember(module, name, loader)
     if "linecache" in sys.modules:
         remember(sys.modules["linecache"], name, loader)
@@ -192,7 +197,7 @@ def run_file(name, source):
         code = compile(source, name, "exec", dont_inherit=True)
     except SyntaxError as error:
         raise completed(error, source, name) from None
-    exec(code, names)
+    exec(code, main)
 
 
 def remember(linecache, filename, loader):
@@ -291,13 +296,17 @@ def show_unraisable(unraisable, /):
     try:
         import traceback
 
-        about = unraisable.err_msg or "Exception ignored in"
-        if unraisable.object is not None:
-            about += f": {unraisable.object!r}"
-        lines = traceback.format_exception(
-            unraisable.exc_type, unraisable.exc_value, unraisable.exc_traceback
-        )
-        sys.stderr.write("".join([about, "\n", *lines]))
+        about, culprit = unraisable.err_msg, unraisable.object
+        if culprit is not None:
+            about = f"{about or 'Exception ignored in'}: {culprit!r}\n"
+        else:
+            about = f"{about}:\n" if about else ""
+        trace = unraisable.exc_traceback
+        # Called from here, where anywhere else nobody is.
+        while trace is not None and trace.tb_frame.f_code.co_filename.startswith(FOLDER):
+            trace = trace.tb_next
+        lines = traceback.format_exception(unraisable.exc_type, unraisable.exc_value, trace)
+        sys.stderr.write("".join([about, *lines]))
     except Exception:
         # At the interpreter's end nothing can be relied on.
         builtin_unraisablehook(unraisable)

@@ -134,6 +134,8 @@ class Parked:
         self.module = module
         # All that loading it brings in, in the order in which that is done.
         self.needs = {}
+        # What it was patched with when it was loaded.
+        self.patch = absent.PATCHES.get(name)
         # Where it is an attribute: of the package that it is in.
         self.parent = None
         self.at_exit = ()
@@ -190,6 +192,9 @@ class Parked:
                 setattr(parent, child, parked.module)
             for function, args, kwargs in parked.at_exit:
                 atexit.register(function, *args, **kwargs)
+            patch = absent.PATCHES.get(name)
+            if patch is not parked.patch:
+                patch(parked.module)
             if name in FRESHEN:
                 FRESHEN[name](parked.module)
 

@@ -6,6 +6,7 @@ mod cli;
 mod guests;
 mod images;
 mod javascript;
+mod leaving;
 mod limits;
 mod mounts;
 mod outline;

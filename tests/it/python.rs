@@ -300,6 +300,27 @@ fn the_environment_sets_warnings_and_buffering() {
 }
 
 #[test]
+fn importing_is_as_anywhere() {
+    checks_itself(&[], "imports.py");
+}
+
+/// The host says in pieces what to run.
+#[test]
+fn long_programs_arrive_whole() {
+    let dir = Dir::new();
+    for size in [16_000, 16_384, 40_000, 3_000_000] {
+        let source = format!("text = '{}'\nprint(len(text))", "x".repeat(size));
+        let script = dir.write("long.py", source);
+        dormouse([script]).prints(&format!("{size}\n"));
+    }
+    // With 70 bytes around the text, as long as a piece, or nearly.
+    for size in 16_313..=16_315 {
+        let text = "x".repeat(size);
+        code(&format!("t = '{text}'\nprint(len(t))")).prints(&format!("{size}\n"));
+    }
+}
+
+#[test]
 fn asyncio_works_without_sockets() {
     checks_itself(&[], "asyncio_loop.py");
 }
