@@ -1,8 +1,12 @@
 //! What an image's memories hold, and where that lies.
 
-use super::PAGE;
+use super::{MappedFile, PAGE};
 use crate::{Error, ErrorKind};
-use std::{fs::File, io, sync::Arc};
+use std::{
+    fs::File,
+    io,
+    sync::{Arc, OnceLock},
+};
 
 /// Where the bytes of an image lie.
 #[derive(Debug, Clone)]
@@ -80,6 +84,14 @@ impl Contents {
         self.pages * PAGE
     }
 
+    /// Where the byte at `guest` lies in the source; `None` for a zero.
+    pub(super) fn locate(&self, guest: u64) -> Option<u64> {
+        let after = self.extents.partition_point(|extent| extent.guest <= guest);
+        let extent = self.extents.get(after.checked_sub(1)?)?;
+        let offset = guest - extent.guest;
+        (offset < extent.len).then_some(extent.file + offset)
+    }
+
     /// Says what is wrong with it, where `available` bytes can be mapped.
     fn check(&self, available: u64) -> Result<(), String> {
         let size = self.pages.checked_mul(PAGE);
@@ -115,6 +127,8 @@ impl Contents {
 pub(crate) struct Memories {
     source: Source,
     contents: Vec<Contents>,
+    /// The source as it is, mapped when it is first wanted.
+    pristine: Arc<OnceLock<Option<MappedFile>>>,
 }
 
 /// Memories of one image: each costs address space and a record.
@@ -147,11 +161,27 @@ impl Memories {
                 ))
             })?;
         }
-        Ok(Self { source, contents })
+        Ok(Self {
+            source,
+            contents,
+            pristine: Arc::default(),
+        })
     }
 
     pub(crate) fn source(&self) -> &Source {
         &self.source
+    }
+
+    /// All of the source, mapped to be read, if it is a file.
+    pub(super) fn pristine(&self) -> Option<&[u8]> {
+        let Source::File(file) = &self.source else {
+            return None;
+        };
+        let map = || {
+            let len = file.metadata().ok()?.len();
+            MappedFile::new(file, 0..len).ok()
+        };
+        self.pristine.get_or_init(map).as_deref()
     }
 
     pub(crate) fn contents(&self) -> &[Contents] {

@@ -10,6 +10,14 @@ use std::{fs::File, io, ops::Deref, ops::Range};
 /// whole, only this user may enter the folder, and we never write to it again.
 pub(crate) struct MappedFile(Inner);
 
+impl std::fmt::Debug for MappedFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MappedFile")
+            .field("len", &self.len())
+            .finish()
+    }
+}
+
 #[cfg(unix)]
 type Inner = super::space::Region;
 #[cfg(not(unix))]

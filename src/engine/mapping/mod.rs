@@ -12,7 +12,8 @@
 //!    [`Extent`]s over them, private and copy-on-write, and fresh zero pages
 //!    over the rest. Clean pages stay in the page cache, shared by every
 //!    instance of every process.
-//! 3. [`MappedStore::restore`] drops the pages that a run has dirtied.
+//! 3. [`MappedStore::restore`] rewrites the pages that a run has dirtied, or
+//!    drops them where they are many.
 //!
 //! Where that can't be (no `mmap`, an image that lies in memory or unaligned,
 //! address space that is short), the reservation is empty, wasmi allocates, and
@@ -29,6 +30,8 @@
 mod contents;
 mod file;
 mod heap;
+#[cfg(target_os = "linux")]
+mod pagemap;
 mod pool;
 mod reservation;
 #[cfg(unix)]

@@ -104,6 +104,34 @@ fn restoring_drops_writes_again_and_again() {
     }
 }
 
+/// More pages than an instance keeps, and few: both ways of restoring.
+#[test]
+fn few_and_many_dirty_pages_are_restored() {
+    let file = file(0, 64);
+    let contents = Contents {
+        pages: 70,
+        maximum: None,
+        extents: vec![extent(0, 0, 30), extent(33, 30 * PAGE, 34)],
+    };
+    let memories = Memories::new(Source::File(Arc::new(file)), vec![contents]).expect("an image");
+    let (mut store, memory) = wake(&memories, Reservation::new(&memories, 0));
+    let fresh = memory.data(store.store()).to_vec();
+    for every in [1, 4096, 4096 * 7, 1 << 20, 2, 1 << 16] {
+        let bytes = memory.data_mut(&mut store);
+        bytes
+            .iter_mut()
+            .step_by(every)
+            .for_each(|byte| *byte ^= 0x55);
+        bytes
+            .iter_mut()
+            .skip(4095)
+            .step_by(every)
+            .for_each(|byte| *byte ^= 0xaa);
+        assert!(store.restore(&memories).expect("the image is there"));
+        assert!(memory.data(store.store()) == fresh, "every {every}");
+    }
+}
+
 #[test]
 fn grown_memory_is_zero_and_bounded() {
     for (memories, _) in sources() {
