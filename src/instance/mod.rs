@@ -5,9 +5,12 @@ pub mod bench;
 mod call;
 mod cold;
 mod limiter;
+#[allow(dead_code, reason = "sessions, which come next, use all of it")]
 mod prepared;
+#[allow(dead_code, reason = "sessions, which come next, use all of it")]
 mod reset;
 mod state;
+#[allow(dead_code, reason = "sessions, which come next, use all of it")]
 mod wake;
 
 #[cfg(test)]
@@ -15,8 +18,10 @@ mod tests;
 
 pub(crate) use call::{is_metered, settle, top_up};
 pub(crate) use cold::Cold;
+#[allow(unused_imports, reason = "sessions, which come next, use all of it")]
 pub(crate) use prepared::{Code, Prepared};
 pub(crate) use state::State;
+#[allow(unused_imports, reason = "sessions, which come next, use all of it")]
 pub(crate) use wake::WakeError;
 
 use crate::{

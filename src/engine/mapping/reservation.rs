@@ -89,7 +89,7 @@ impl Reservation {
 #[cfg(unix)]
 fn space(contents: &Contents, limit: u64) -> Option<Space> {
     let os_page = rustix::param::page_size() as u64;
-    let is_aligned = |offset: u64| offset % os_page == 0;
+    let is_aligned = |offset: u64| offset.is_multiple_of(os_page);
     if !contents
         .extents
         .iter()
