@@ -4,7 +4,7 @@ use super::clock::Clock;
 use std::time::Duration;
 use wasmi_wasi::wasi_common::{
     Error,
-    clocks::{WasiClocks, WasiMonotonicClock, WasiSystemClock},
+    clocks::{WasiClocks, WasiMonotonicClock, WasiMonotonicOffsetClock, WasiSystemClock},
     sched::{Poll, RwEventFlags, Subscription, WasiSched},
 };
 
@@ -115,9 +115,15 @@ const RESOLUTION: Duration = Duration::from_nanos(1);
 
 /// wasi-common's clocks, for `poll_oneoff` and file times, over ours.
 pub(super) fn clocks(clock: &Clock) -> WasiClocks {
-    WasiClocks::new()
-        .with_system(System(clock.clone()))
-        .with_monotonic(Monotonic(clock.clone(), cap_start()))
+    let zero = cap_start();
+    let mut clocks = WasiClocks::new().with_system(System(clock.clone()));
+    // Made by hand, as `creation_time` is what a guest's zero is taken for: a
+    // clock that goes on from a snapshot does not begin there.
+    clocks.monotonic = Some(WasiMonotonicOffsetClock {
+        creation_time: zero,
+        abs_clock: Box::new(Monotonic(clock.clone(), zero)),
+    });
+    clocks
 }
 
 struct System(Clock);

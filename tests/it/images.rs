@@ -472,6 +472,28 @@ fn only_what_this_installation_made_is_its_own() {
     own(&dir, &[text(&image)]).exits(1).says(&["damaged"]);
 }
 
+/// A moment of the monotonic clock, asked for as such, comes when it comes,
+/// also where that clock goes on from a snapshot's.
+#[test]
+fn waiting_for_a_moment_does_not_wait_for_the_snapshots_time_again() {
+    let dir = Dir::new();
+    let module = guest(
+        r#"(func (export "_start")
+            (drop (call $clock_time_get (i32.const 1) (i64.const 0) (i32.const 16)))
+            (if (i64.lt_u (i64.load (i32.const 16)) (i64.const 5000000000000))
+                (then (call $proc_exit (i32.const 97))))
+            (i32.store (i32.const 1040) (i32.const 1))
+            (i64.store (i32.const 1048) (i64.add (i64.load (i32.const 16)) (i64.const 10000000)))
+            (i32.store16 (i32.const 1064) (i32.const 1))
+            (call $proc_exit (call $poll_oneoff
+                (i32.const 1024) (i32.const 2048) (i32.const 1) (i32.const 16))))"#,
+    );
+    let module = wat::parse_str(module).expect("well-formed");
+    let clock = r#","clock":{"realtime":0,"monotonic":5000000000000}"#;
+    let path = dir.write("wait", image(&module, clock, 0, &[]));
+    own(&dir, &["run", "--timeout", "20s", text(&path)]).exits(0);
+}
+
 /// The QuickJS guest in a cache of its own.
 fn with_guest() -> Dir {
     let dir = Dir::new();
