@@ -191,8 +191,8 @@ def run_file(name, source, main):
     main["__cached__"] = None
     main["__loader__"] = loader = SourceLoader(source)
     absent.PATCHES["linecache"] = lambda module: remember(module, name, loader)
-    if "linecache" in sys.modules:
-        remember(sys.modules["linecache"], name, loader)
+    if "linecache" in absent.READY:
+        remember(absent.READY["linecache"].module, name, loader)
     try:
         code = compile(source, name, "exec", dont_inherit=True)
     except SyntaxError as error:
@@ -220,9 +220,7 @@ def completed(error, source, filename):
     if error.msg.startswith("unknown encoding: "):
         return SyntaxError(error.msg.replace("unknown encoding", "encoding problem", 1))
     if error.text is None and error.lineno:
-        import linecache
-
-        error.text = linecache.getline(filename, error.lineno) or None
+        error.text = standard("linecache").getline(filename, error.lineno) or None
     return error
 
 
@@ -256,6 +254,13 @@ def fresh_main():
     names = main.__dict__
 
 
+def standard(name):
+    """A standard module, which the program need not come to see."""
+    if name in absent.READY:
+        return absent.READY[name].in_order()
+    return __import__(name)
+
+
 def report(error):
     """Shows an uncaught exception as the interpreter would."""
     flush(sys.stdout)
@@ -286,16 +291,12 @@ def strip(error):
 
 def show(kind, error, trace, /):
     """Does what `sys.excepthook` does; that one looks for source in files only."""
-    import traceback
-
-    traceback.print_exception(kind, error, trace)
+    standard("traceback").print_exception(kind, error, trace)
 
 
 def show_unraisable(unraisable, /):
     """Does what `sys.unraisablehook` does, likewise."""
     try:
-        import traceback
-
         about, culprit = unraisable.err_msg, unraisable.object
         if culprit is not None:
             about = f"{about or 'Exception ignored in'}: {culprit!r}\n"
@@ -305,7 +306,9 @@ def show_unraisable(unraisable, /):
         # Called from here, where anywhere else nobody is.
         while trace is not None and trace.tb_frame.f_code.co_filename.startswith(FOLDER):
             trace = trace.tb_next
-        lines = traceback.format_exception(unraisable.exc_type, unraisable.exc_value, trace)
+        lines = standard("traceback").format_exception(
+            unraisable.exc_type, unraisable.exc_value, trace
+        )
         sys.stderr.write("".join([about, *lines]))
     except Exception:
         # At the interpreter's end nothing can be relied on.

@@ -134,8 +134,6 @@ class Parked:
         self.module = module
         # All that loading it brings in, in the order in which that is done.
         self.needs = {}
-        # What it was patched with when it was loaded.
-        self.patch = absent.PATCHES.get(name)
         # Where it is an attribute: of the package that it is in.
         self.parent = None
         self.at_exit = ()
@@ -180,6 +178,22 @@ class Parked:
                 return False
         return False
 
+    def in_order(self):
+        """The module, fit for use, without its being handed out."""
+        for parked in self.needs.values():
+            parked.attach()
+        return self.module
+
+    def attach(self):
+        if self.parent is not None:
+            parent, child = self.parent
+            setattr(parent, child, self.module)
+
+    def detach(self):
+        if self.parent is not None:
+            parent, child = self.parent
+            vars(parent).pop(child, None)
+
     def give(self):
         modules = sys.modules
         for name, parked in self.needs.items():
@@ -187,14 +201,9 @@ class Parked:
                 continue
             GIVEN.add(name)
             modules[name] = parked.module
-            if parked.parent is not None:
-                parent, child = parked.parent
-                setattr(parent, child, parked.module)
+            parked.attach()
             for function, args, kwargs in parked.at_exit:
                 atexit.register(function, *args, **kwargs)
-            patch = absent.PATCHES.get(name)
-            if patch is not parked.patch:
-                patch(parked.module)
             if name in FRESHEN:
                 FRESHEN[name](parked.module)
 
@@ -261,8 +270,7 @@ def park(names, found):
             one.parent = parent, child
     for one in parked.values():
         del sys.modules[one.name]
-        if one.parent is not None:
-            delattr(*one.parent)
+        one.detach()
     absent.READY.update(parked)
     origin = parked[names[0]].module.__spec__.origin
     STANDARD = next(entry for entry in sys.path if origin.startswith(entry + "/"))
@@ -272,10 +280,9 @@ def park(names, found):
 def take_back():
     """Has all that was handed out wait again."""
     for name in GIVEN:
-        parked = absent.READY[name]
         sys.modules.pop(name, None)
-        if parked.parent is not None:
-            delattr(*parked.parent)
+    for parked in absent.READY.values():
+        parked.detach()
     GIVEN.clear()
 
 
