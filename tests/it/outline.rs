@@ -1,6 +1,6 @@
 //! Moving code out of functions changes nothing, whichever code is moved.
 
-use dormouse::{Image, Outcome, Program, Sandbox, Status};
+use dormouse::{Image, Limits, Outcome, Program, Sandbox, Status};
 
 /// Functions of two numbers that leave their blocks in every way there is.
 const GUEST: &str = r#"(module
@@ -142,6 +142,11 @@ const STRETCHES: usize = 200;
 
 fn results(wasm: &[u8]) -> Vec<(Vec<dormouse::Value>, Status)> {
     let image = Image::wasm("guest", wasm).expect("it is valid");
+    // A guest that was taken apart wrongly may loop for ever.
+    let limits = Limits {
+        fuel: Some(100_000),
+        ..Limits::default()
+    };
     let mut results = Vec::new();
     for function in FUNCTIONS {
         for a in INPUTS {
@@ -149,7 +154,10 @@ fn results(wasm: &[u8]) -> Vec<(Vec<dormouse::Value>, Status)> {
                 let program = Program::invoke(*function, [a.to_string(), b.to_string()]);
                 let Outcome {
                     values, mut status, ..
-                } = Sandbox::new(&image).run(program).expect("it runs");
+                } = Sandbox::new(&image)
+                    .limits(limits.clone())
+                    .run(program)
+                    .expect("it runs");
                 if let Status::Trap(trap) = &mut status {
                     trap.function = None;
                 }
