@@ -7,6 +7,7 @@
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use dormouse::bench::{Dormant, build_state};
+use std::time::{Duration, Instant};
 
 /// Bytes of the image's memory.
 const SIZE: usize = 8 << 20;
@@ -27,17 +28,16 @@ fn wake(criterion: &mut Criterion) {
         bencher.iter_with_large_drop(|| image.wake().expect("it wakes"));
     });
     group.bench_function("wake in a ready reservation", |bencher| {
-        bencher.iter_custom(|count| {
-            let mut total = std::time::Duration::ZERO;
-            for _ in 0..count {
-                image.reserve();
-                let started = std::time::Instant::now();
-                let awake = image.wake().expect("it wakes");
-                total += started.elapsed();
-                drop(awake);
-            }
-            total
-        });
+        bencher.iter_custom(|count| wake_ready(&mut image, 0, count));
+    });
+    group.bench_function("the same, and touch 300 pages", |bencher| {
+        bencher.iter_custom(|count| wake_ready(&mut image, 300, count));
+    });
+    let mut awake = image.wake().expect("it wakes");
+    awake.touch(300).expect("it returns");
+    image.remember(&awake);
+    group.bench_function("the same, knowing which", |bencher| {
+        bencher.iter_custom(|count| wake_ready(&mut image, 300, count));
     });
     for pages in TOUCHED {
         let mut awake = Some(image.wake().expect("it wakes"));
@@ -54,6 +54,20 @@ fn wake(criterion: &mut Criterion) {
         });
     }
     group.finish();
+}
+
+/// Time that `count` instances take, each in a reservation made before, to
+/// wake and write to `pages` OS pages.
+fn wake_ready(image: &mut Dormant, pages: i32, count: u64) -> Duration {
+    let mut total = Duration::ZERO;
+    for _ in 0..count {
+        image.reserve();
+        let started = Instant::now();
+        let mut awake = image.wake().expect("it wakes");
+        awake.touch(pages).expect("it returns");
+        total += started.elapsed();
+    }
+    total
 }
 
 criterion_group!(benches, wake);

@@ -86,6 +86,14 @@ impl Dormant {
         })
     }
 
+    /// Remembers what `awake` has written to.
+    pub fn remember(&mut self, awake: &Awake) {
+        let written = awake.0.written(&self.prepared);
+        if let Some(image) = &mut self.prepared.image {
+            image.memories = image.memories.clone().with_written(written);
+        }
+    }
+
     /// Makes a reservation ready for the next instance.
     pub fn reserve(&mut self) {
         self.ready = self

@@ -11,6 +11,7 @@ use crate::{
     },
 };
 use dormouse_snapshot::LOADED;
+use std::ops::Range;
 use wasmi::{Extern, Global, Mutability, Val};
 
 /// Why an instance did not wake.
@@ -63,6 +64,15 @@ impl Instance {
             taken: instance.store.data().limiter.taken_since(before),
         });
         Ok(instance)
+    }
+
+    /// What of each of its memories a woken instance has written to, for the
+    /// image to remember: see [`with_written`](crate::engine::mapping::Memories::with_written).
+    pub(crate) fn written(&self, prepared: &Prepared) -> Vec<Vec<Range<u64>>> {
+        prepared
+            .memories()
+            .map(|memories| self.store.written(memories))
+            .unwrap_or_default()
     }
 
     /// Brings a woken instance back to its image, for another run with

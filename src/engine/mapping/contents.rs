@@ -5,6 +5,7 @@ use crate::{Error, ErrorKind};
 use std::{
     fs::File,
     io,
+    ops::Range,
     sync::{Arc, OnceLock},
 };
 
@@ -127,9 +128,14 @@ impl Contents {
 pub(crate) struct Memories {
     source: Source,
     contents: Vec<Contents>,
+    /// What of each memory runs are known to write to.
+    written: Vec<Vec<Range<u64>>>,
     /// The source as it is, mapped when it is first wanted.
     pristine: Arc<OnceLock<Option<MappedFile>>>,
 }
+
+/// Ranges of a list that are looked at, each for a call of the system.
+const MAX_WRITTEN: usize = 10_000;
 
 /// Memories of one image: each costs address space and a record.
 const MAX_MEMORIES: usize = 100;
@@ -164,12 +170,38 @@ impl Memories {
         Ok(Self {
             source,
             contents,
+            written: Vec::new(),
             pristine: Arc::default(),
         })
     }
 
     pub(crate) fn source(&self) -> &Source {
         &self.source
+    }
+
+    /// Gives instances their own copy of what they will write to anyway, as
+    /// [`MappedStore::written`](super::MappedStore::written) has told of
+    /// another: many pages at once cost less than one after the other. A hint,
+    /// one list per memory; what is not there is ignored.
+    pub(crate) fn with_written(mut self, written: Vec<Vec<Range<u64>>>) -> Self {
+        self.written = written;
+        self
+    }
+
+    /// The list for memory `index`, in whole pages inside it.
+    pub(super) fn written(&self, index: usize) -> impl Iterator<Item = Range<u64>> {
+        let size = self.contents.get(index).map_or(0, Contents::bytes);
+        let os_page = rustix::param::page_size() as u64;
+        let ranges = self.written.get(index).map_or(&[][..], Vec::as_slice);
+        ranges
+            .iter()
+            .map(move |range| {
+                let start = range.start / os_page * os_page;
+                let end = range.end.min(size).next_multiple_of(os_page);
+                start..end
+            })
+            .filter(|range| range.start < range.end)
+            .take(MAX_WRITTEN)
     }
 
     /// All of the source, mapped to be read, if it is a file.

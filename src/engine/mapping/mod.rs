@@ -15,6 +15,9 @@
 //! 3. [`MappedStore::restore`] rewrites the pages that a run has dirtied, or
 //!    drops them where they are many.
 //!
+//! A [`Pool`] makes reservations while nobody waits for them. [`MappedFile`],
+//! [`Trusted`] and [`use_large_pages`] are here for their `unsafe`.
+//!
 //! Where that can't be (no `mmap`, an image that lies in memory or unaligned,
 //! address space that is short), the reservation is empty, wasmi allocates, and
 //! the image is copied.

@@ -2,6 +2,7 @@
 
 use super::{Contents, Memories, Reservation, reservation::most};
 use crate::{Error, ErrorKind};
+use std::ops::Range;
 use wasmi::{AsContext, AsContextMut, Memory, MemoryType, Store, StoreContext, StoreContextMut};
 
 /// A store whose memories may lie in a [`Reservation`]. It can be used like a
@@ -12,6 +13,9 @@ pub(crate) struct MappedStore<T> {
     reservation: Reservation,
     /// The store's memories, once made.
     memories: Vec<Placed>,
+    /// Whether it was tried to make them: even a failed attempt may have lent
+    /// a space to the store.
+    is_used: bool,
 }
 
 /// A memory made from an image.
@@ -27,6 +31,7 @@ impl<T> MappedStore<T> {
             store,
             reservation,
             memories: Vec::new(),
+            is_used: false,
         }
     }
 
@@ -70,9 +75,10 @@ impl<T> MappedStore<T> {
         memories: &Memories,
         types: &[MemoryType],
     ) -> Result<Vec<Memory>, Error> {
-        if !self.memories.is_empty() || types.len() != memories.contents().len() {
+        if self.is_used || types.len() != memories.contents().len() {
             return Err(failed("there are other memories in it", None));
         }
+        self.is_used = true;
         for (index, (contents, import)) in memories.contents().iter().zip(types).enumerate() {
             let ty = memory_type(contents, *import)?;
             let placed = match self.make_mapped(index, ty, contents, memories)? {
@@ -122,6 +128,29 @@ impl<T> MappedStore<T> {
             }
         }
         Ok(true)
+    }
+
+    /// What of each memory's initial part has been written to, for
+    /// [`Memories::with_written`]. Empty where the system doesn't tell.
+    pub(crate) fn written(&self, memories: &Memories) -> Vec<Vec<Range<u64>>> {
+        self.memories
+            .iter()
+            .zip(memories.contents())
+            .map(|(placed, contents)| match placed.is_mapped {
+                #[cfg(target_os = "linux")]
+                true => {
+                    let base = placed.memory.data_ptr(&self.store).addr();
+                    let pages = usize_of(contents.bytes())
+                        .ok()
+                        .and_then(|len| super::pagemap::own_pages(base, len).ok());
+                    let mut pages = pages.unwrap_or_default();
+                    let bytes = placed.memory.data(&self.store);
+                    pages.retain(|page| !is_zero_still(bytes, *page, contents));
+                    ranges(&pages)
+                }
+                _ => Vec::new(),
+            })
+            .collect()
     }
 
     /// A memory that wasmi allocates and we copy to.
@@ -224,6 +253,10 @@ impl<T> MappedStore<T> {
             let laid = unsafe { space.put_file(range, file, extent.file, false) };
             laid.map_err(unmapped)?;
         }
+        #[cfg(target_os = "linux")]
+        for range in memories.written(index) {
+            space.populate(usize_of(range.start)?..usize_of(range.end)?);
+        }
         Ok(())
     }
 }
@@ -240,6 +273,28 @@ impl<T> AsContextMut for MappedStore<T> {
     fn as_context_mut(&mut self) -> StoreContextMut<'_, T> {
         self.store.as_context_mut()
     }
+}
+
+/// Whether a page of zeros was at most read.
+#[cfg(target_os = "linux")]
+fn is_zero_still(bytes: &[u8], page: usize, contents: &Contents) -> bool {
+    let end = page + rustix::param::page_size();
+    let is_zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
+    contents.locate(page as u64).is_none() && bytes.get(page..end).is_some_and(is_zero)
+}
+
+/// Neighbouring pages joined.
+#[cfg(target_os = "linux")]
+fn ranges(pages: &[usize]) -> Vec<Range<u64>> {
+    let size = rustix::param::page_size() as u64;
+    let mut ranges: Vec<Range<u64>> = Vec::new();
+    for start in pages.iter().map(|page| *page as u64) {
+        match ranges.last_mut() {
+            Some(last) if last.end == start => last.end = start + size,
+            _ => ranges.push(start..start + size),
+        }
+    }
+    ranges
 }
 
 /// Pages that an instance may keep for the next run, written back to what they

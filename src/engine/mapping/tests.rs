@@ -104,6 +104,35 @@ fn restoring_drops_writes_again_and_again() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_was_written_is_told_and_made_ready() {
+    let (memories, _) = sources().remove(0);
+    let (mut store, memory) = wake(&memories, Reservation::new(&memories, 0));
+    assert_eq!(store.written(&memories), [vec![]]);
+    let page = rustix::param::page_size();
+    for at in [
+        0,
+        PAGE as usize,
+        PAGE as usize + page,
+        5 * PAGE as usize + 7,
+    ] {
+        memory.data_mut(&mut store)[at] = 9;
+    }
+    let page = page as u64;
+    let written = vec![0..page, PAGE..PAGE + 2 * page, 5 * PAGE..5 * PAGE + page];
+    assert_eq!(store.written(&memories), std::slice::from_ref(&written));
+
+    let mut list = written.clone();
+    #[expect(clippy::reversed_empty_ranges, reason = "nonsense is ignored")]
+    list.extend([9 * PAGE..10 * PAGE, u64::MAX - 1..u64::MAX, 7..3]);
+    let memories = memories.with_written(vec![list]);
+    let (store, memory) = wake(&memories, Reservation::new(&memories, 0));
+    assert_eq!(pages(&store, memory), EXPECTED);
+    // Pages of zeros that are made ready don't show.
+    assert_eq!(store.written(&memories), [[written[1].clone()]]);
+}
+
 /// More pages than an instance keeps, and few: both ways of restoring.
 #[test]
 fn few_and_many_dirty_pages_are_restored() {
