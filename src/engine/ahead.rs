@@ -39,13 +39,29 @@ const MAX_THREADS: usize = 3;
 const STACK: usize = 1 << 20;
 
 /// Begins to translate what `module` lists as hot, and does not wait for it.
-/// Does nothing where there is no list, or no second processor.
+/// Does nothing where there is no list, or no idle processor.
 pub(crate) fn translate(module: &Module) {
-    let is_table = matches!(module.get_export(HOT), Some(ExternType::Table(_)));
-    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    if is_table {
-        start(module, processors.saturating_sub(1).min(MAX_THREADS));
+    if matches!(module.get_export(HOT), Some(ExternType::Table(_))) {
+        start(module, idle_processors().min(MAX_THREADS));
     }
+}
+
+/// Processors that nobody uses right now. On a busy machine a thread of ours
+/// can be put aside in the middle of a function, for which the run then waits,
+/// spinning: translating ahead would cost more than it saves.
+fn idle_processors() -> usize {
+    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let running = std::fs::read_to_string("/proc/loadavg")
+        .ok()
+        .and_then(|load| running(&load));
+    // Where the system does not tell, at least we run.
+    processors.saturating_sub(running.unwrap_or(1))
+}
+
+/// How many threads run or want to, by a line like `0.20 0.18 0.12 2/80 11206`.
+fn running(load: &str) -> Option<usize> {
+    let (running, _) = load.split_ascii_whitespace().nth(3)?.split_once('/')?;
+    running.parse().ok()
 }
 
 /// Lets `threads` threads share the list.
@@ -226,6 +242,14 @@ mod tests {
         for thread in threads {
             thread.join().expect("it ends");
         }
+    }
+
+    #[test]
+    fn busy_threads_are_counted() {
+        assert_eq!(running("0.20 0.18 0.12 2/80 11206\n"), Some(2));
+        assert_eq!(running("0.20 0.18"), None);
+        assert_eq!(running("a b c d/e"), None);
+        assert_eq!(running(""), None);
     }
 
     #[test]
