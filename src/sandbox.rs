@@ -150,11 +150,12 @@ impl Sandbox {
 
     fn run_once(&mut self, started: Instant, program: &Program) -> Result<Ran, Error> {
         let image = self.image.clone();
+        let reserving = image.reserve(self.metering(), self.limits.memory);
         let prepared = image.prepared(self.metering())?;
         check_program(image.guest_language(), program)?;
         let state = self.state(started, program)?;
         let started = Instant::now();
-        let mut instance = match Instance::of(prepared, state) {
+        let mut instance = match Instance::of(prepared, state, reserving) {
             Ok(instance) => instance,
             Err(Failure::Error(error)) => return Err(error),
             Err(Failure::Stop(stop, state)) => {

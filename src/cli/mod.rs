@@ -29,6 +29,7 @@ pub fn main() -> ExitCode {
         Ok(Some(code)) => return code,
         Err(error) => return failed(&error),
     }
+    crate::engine::mapping::use_large_pages();
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     let (words, guest_args) = match split::split(words, &run::command()) {
         Ok(split) => split,

@@ -15,7 +15,7 @@
 use std::{
     num::NonZeroUsize,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -48,14 +48,18 @@ pub(crate) fn translate(module: &Module) {
 
 /// Processors that nobody uses right now. On a busy machine a thread of ours
 /// can be put aside in the middle of a function, for which the run then waits,
-/// spinning: translating ahead would cost more than it saves.
-fn idle_processors() -> usize {
-    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let running = std::fs::read_to_string("/proc/loadavg")
-        .ok()
-        .and_then(|load| running(&load));
-    // Where the system does not tell, at least we run.
-    processors.saturating_sub(running.unwrap_or(1))
+/// spinning: translating ahead would cost more than it saves. Looked at once,
+/// before threads of ours are among those that run.
+pub(crate) fn idle_processors() -> usize {
+    static IDLE: OnceLock<usize> = OnceLock::new();
+    *IDLE.get_or_init(|| {
+        let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let running = std::fs::read_to_string("/proc/loadavg")
+            .ok()
+            .and_then(|load| running(&load));
+        // Where the system does not tell, at least we run.
+        processors.saturating_sub(running.unwrap_or(1))
+    })
 }
 
 /// How many threads run or want to, by a line like `0.20 0.18 0.12 2/80 11206`.

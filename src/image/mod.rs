@@ -20,13 +20,12 @@ use crate::{
         self, Metering,
         mapping::{Memories, Trusted},
     },
-    instance::{Code, Cold, Prepared},
+    instance::{Code, Cold, Prepared, Reserving},
     language,
 };
 use cache::Images;
 use manifest::Manifest;
 use opened::{Bytes, Found, Opened};
-use source::{Contents, Source};
 use std::{
     path::Path,
     sync::{Arc, OnceLock},
@@ -83,10 +82,8 @@ pub(crate) struct Snapshot {
     pub(crate) manifest: Manifest,
     /// Whether the module must be validated.
     pub(crate) trust: Trust,
-    /// Where its memories' bytes lie.
-    pub(crate) source: Source,
     /// The memories that it imports, in order.
-    pub(crate) contents: Vec<Contents>,
+    pub(crate) memories: Memories,
     /// Bytes of the module.
     module: usize,
 }
@@ -98,12 +95,6 @@ impl Snapshot {
             Trust::Own => Code::Trusted(Trusted::built_here(wasm)),
             Trust::Foreign => Code::Foreign(wasm),
         }
-    }
-
-    /// Bytes that its memories take when it wakes.
-    pub(crate) fn memory(&self) -> u64 {
-        let pages = self.contents.iter().map(|memory| memory.pages);
-        pages.fold(0, |sum, pages| sum.saturating_add(pages * PAGE))
     }
 }
 
@@ -162,12 +153,12 @@ impl Image {
     /// When it is in a language that this version does not have.
     pub(crate) fn opened(opened: Opened) -> Result<Self, Error> {
         let language = opened.parts.manifest.guest_language()?;
+        let memories = Memories::new(opened.source.clone(), opened.contents())?;
         let snapshot = Snapshot {
-            contents: opened.contents(),
+            memories,
             module: opened.parts.module(&opened.bytes).len(),
             manifest: opened.parts.manifest,
             trust: opened.trust,
-            source: opened.source,
         };
         Ok(Self::new(opened.bytes, language, Some(snapshot)))
     }
@@ -210,12 +201,25 @@ impl Image {
         self.0.language
     }
 
-    /// The module, translated for an engine with or without metering.
-    pub(crate) fn prepared(&self, metering: Metering) -> Result<&Prepared, Error> {
-        let cell = match metering {
+    /// Begins to reserve address space for an instance with `limit` bytes of
+    /// memory, if it is a snapshot; beside its loading, where that is still to
+    /// come and a processor is idle.
+    pub(crate) fn reserve(&self, metering: Metering, limit: u64) -> Option<Reserving> {
+        let snapshot = self.0.snapshot.as_ref()?;
+        let is_loaded = self.cell(metering).get().is_some();
+        Some(Reserving::begin(&snapshot.memories, limit, !is_loaded))
+    }
+
+    fn cell(&self, metering: Metering) -> &OnceLock<Prepared> {
+        match metering {
             Metering::Off => &self.0.unmetered,
             Metering::On => &self.0.metered,
-        };
+        }
+    }
+
+    /// The module, translated for an engine with or without metering.
+    pub(crate) fn prepared(&self, metering: Metering) -> Result<&Prepared, Error> {
+        let cell = self.cell(metering);
         if let Some(prepared) = cell.get() {
             return Ok(prepared);
         }
@@ -225,7 +229,7 @@ impl Image {
         let prepared = match &self.0.snapshot {
             None => Prepared::new(wasm, metering, frames, extend)?,
             Some(snapshot) => {
-                let memories = Memories::new(snapshot.source.clone(), snapshot.contents.clone())?;
+                let memories = snapshot.memories.clone();
                 let prepared = {
                     let shared: Arc<Bytes> = Arc::clone(&self.0.wasm);
                     let is_trusted = snapshot.trust == Trust::Own;

@@ -22,7 +22,7 @@ pub(crate) use cold::Cold;
 pub(crate) use prepared::{Code, Prepared};
 pub(crate) use state::State;
 #[allow(unused_imports, reason = "sessions, which come next, use all of it")]
-pub(crate) use wake::WakeError;
+pub(crate) use wake::{Reserving, WakeError};
 
 use crate::{
     Error, ErrorKind,
@@ -73,13 +73,17 @@ impl Instance {
         Self::instantiate(prepared, store, &prepared.linker)
     }
 
-    /// An instance of whatever `prepared` is: of a module, or of an image.
-    pub(crate) fn of(prepared: &Prepared, state: State) -> Result<Self, Failure> {
-        let Some(memories) = prepared.memories() else {
+    /// An instance of whatever `prepared` is: of a module, or, in what was
+    /// reserved for it, of an image.
+    pub(crate) fn of(
+        prepared: &Prepared,
+        state: State,
+        reserving: Option<Reserving>,
+    ) -> Result<Self, Failure> {
+        let (Some(memories), Some(reserving)) = (prepared.memories(), reserving) else {
             return Self::new(prepared, state);
         };
-        let reservation = Reservation::new(memories, state.limiter.memory_left());
-        Self::wake(prepared, state, reservation).map_err(|error| match error {
+        Self::wake(prepared, state, reserving.end()).map_err(|error| match error {
             WakeError::Failed(failure) => failure,
             WakeError::TooLarge(_) => Failure::Error(Error::new(
                 ErrorKind::Image,

@@ -6,12 +6,15 @@ use super::{
 use crate::{
     Error, ErrorKind,
     engine::{
-        Metering,
-        mapping::{MappedStore, Reservation},
+        Metering, ahead,
+        mapping::{MappedStore, Memories, Reservation},
     },
 };
 use dormouse_snapshot::LOADED;
-use std::ops::Range;
+use std::{
+    ops::Range,
+    thread::{self, JoinHandle},
+};
 use wasmi::{Extern, Global, Mutability, Val};
 
 /// Why an instance did not wake.
@@ -26,6 +29,42 @@ pub(crate) enum WakeError {
 impl From<Error> for WakeError {
     fn from(error: Error) -> Self {
         Self::Failed(Failure::Error(error))
+    }
+}
+
+/// Address space for an instance, being reserved.
+pub(crate) enum Reserving {
+    /// On another thread, while its image is loaded.
+    Beside(JoinHandle<Reservation>, Memories, u64),
+    /// When it is needed.
+    Later(Memories, u64),
+}
+
+impl Reserving {
+    /// Begins to reserve space for `memories` under a limit of `limit` bytes;
+    /// on another thread if `beside`, and a processor is idle.
+    pub(crate) fn begin(memories: &Memories, limit: u64, beside: bool) -> Self {
+        if beside && ahead::idle_processors() > 0 {
+            let its = memories.clone();
+            let thread = thread::Builder::new()
+                .name("dormouse-reserve".to_owned())
+                .spawn(move || Reservation::new(&its, limit));
+            if let Ok(thread) = thread {
+                return Self::Beside(thread, memories.clone(), limit);
+            }
+        }
+        Self::Later(memories.clone(), limit)
+    }
+
+    /// The reservation.
+    pub(crate) fn end(self) -> Reservation {
+        match self {
+            Self::Beside(thread, memories, limit) => match thread.join() {
+                Ok(reservation) => reservation,
+                Err(_) => Reservation::new(&memories, limit),
+            },
+            Self::Later(memories, limit) => Reservation::new(&memories, limit),
+        }
     }
 }
 
