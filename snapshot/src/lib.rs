@@ -67,8 +67,13 @@
 //! `source` takes a module apart; `analysis` finds what lies on the operand
 //! stack at each call; `instrument` (with `helpers`, the functions that write
 //! the log) makes M unwind; `state` reads the log; `resume` makes continuation
-//! functions; `rewrite` puts the module together. Apart from these, [`trace`](fn@trace)
-//! makes a module keep note of the function it is in, to say where it trapped.
+//! functions; `rewrite` puts the module together.
+//!
+//! Three passes are for starting fast: [`cover`](fn@cover) counts which code
+//! runs, [`outline`](fn@outline) cuts functions down to that, and
+//! [`split`](fn@split) keeps whole functions for when they are needed. Apart from
+//! all of these, [`trace`](fn@trace) makes a module keep note of the function it
+//! is in, to say where it trapped.
 #![forbid(unsafe_code)]
 
 mod analysis;

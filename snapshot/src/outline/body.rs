@@ -155,27 +155,10 @@ pub(super) fn value_type(ty: wasmparser::ValType) -> Result<ValType, Error> {
     Ok(RoundtripReencoder.val_type(ty)?)
 }
 
-/// Operators that jump in ways that are not followed here.
+/// Operators that leave the function in ways that are not followed here.
 fn is_strange(operator: &Operator<'_>) -> bool {
     matches!(
         operator,
-        Operator::TryTable { .. }
-            | Operator::Try { .. }
-            | Operator::Catch { .. }
-            | Operator::CatchAll
-            | Operator::Delegate { .. }
-            | Operator::Rethrow { .. }
-            | Operator::Throw { .. }
-            | Operator::ThrowRef
-            | Operator::BrOnNull { .. }
-            | Operator::BrOnNonNull { .. }
-            | Operator::BrOnCast { .. }
-            | Operator::BrOnCastFail { .. }
-            | Operator::ReturnCall { .. }
-            | Operator::ReturnCallIndirect { .. }
-            | Operator::ReturnCallRef { .. }
-            | Operator::Resume { .. }
-            | Operator::ResumeThrow { .. }
-            | Operator::Switch { .. }
+        Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. }
     )
 }

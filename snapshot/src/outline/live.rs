@@ -7,6 +7,11 @@ use wasmparser::Operator;
 /// live once around every loop, so that as many are needed as loops nest.
 const MAX_ROUNDS: usize = 64;
 
+/// Words of sets that are kept for a function: 128 MB. A function with more
+/// operators and locals than that is left as it is; CPython's largest has
+/// a hundredth.
+const MAX_WORDS: usize = 16 << 20;
+
 /// A set of locals.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Locals(Vec<u64>);
@@ -43,9 +48,12 @@ impl Locals {
 pub(super) struct Live(Vec<Locals>);
 
 impl Live {
-    /// `None` if that takes too many rounds.
+    /// `None` if that takes too many rounds, or too much memory.
     pub(super) fn of(body: &Body<'_>) -> Option<Self> {
         let none = Locals::none(body.locals.len());
+        if none.0.len().saturating_mul(body.ops.len()) > MAX_WORDS {
+            return None;
+        }
         let mut live = Self(vec![none; body.ops.len() + 1]);
         (0..MAX_ROUNDS).any(|_| !live.round(body)).then_some(live)
     }

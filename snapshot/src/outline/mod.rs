@@ -51,9 +51,10 @@ use wasmparser::{
 ///
 /// # Errors
 ///
-/// When `wasm` is not a valid core module.
+/// When `wasm` is not a valid core module of Wasm 2 with several memories,
+/// 64-bit memories, tail calls, extended constants and relaxed SIMD.
 pub fn outline(wasm: &[u8], hot: &[bool]) -> Result<Vec<u8>, Error> {
-    let mut validator = Validator::new_with_features(WasmFeatures::all());
+    let mut validator = Validator::new_with_features(KNOWN);
     let mut outliner = Outliner {
         hot,
         next_stretch: 0,
@@ -87,6 +88,14 @@ pub fn outline(wasm: &[u8], hot: &[bool]) -> Result<Vec<u8>, Error> {
     }
     outliner.assemble(wasm)
 }
+
+/// Proposals whose operators are all known here: no others jump.
+const KNOWN: WasmFeatures = WasmFeatures::WASM2
+    .union(WasmFeatures::MULTI_MEMORY)
+    .union(WasmFeatures::MEMORY64)
+    .union(WasmFeatures::TAIL_CALL)
+    .union(WasmFeatures::EXTENDED_CONST)
+    .union(WasmFeatures::RELAXED_SIMD);
 
 /// A region's function type.
 type Signature = (Vec<ValType>, Vec<ValType>);
