@@ -14,6 +14,8 @@
 //!   [`MAIN`] exports by their names, from the module [`LINKED`] functions by
 //!   their positions in the exported table [`LINKED`]; other imports are those
 //!   of the main module.
+//! - The cold module exports the memories, tables and globals that the main one
+//!   does, for host functions look for them in the instance that calls.
 //! - The cold module fills the table of cold functions, and puts them into the
 //!   place of their stubs in the main module's tables, if those never change.
 //!
@@ -399,9 +401,22 @@ impl Split<'_, '_> {
         module.section(&self.types.section());
         module.section(&self.cold_imports()?);
         module.section(&functions);
+        module.section(&self.cold_exports());
         module.section(&self.cold_elements()?);
         module.section(&code);
         Ok(module.finish())
+    }
+
+    /// What a host function may look for in the instance that calls it, the
+    /// memory above all.
+    fn cold_exports(&self) -> ExportSection {
+        let mut exports = ExportSection::new();
+        for export in &self.source.exports {
+            if export.kind != ExternalKind::Func {
+                exports.export(export.name, export.kind.into(), export.index);
+            }
+        }
+        exports
     }
 
     fn cold_imports(&self) -> Result<ImportSection, Error> {
