@@ -73,7 +73,6 @@ pub(crate) struct Frame {
 /// What clocks showed, in nanoseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ClockBase {
-    pub(crate) realtime: u64,
     pub(crate) monotonic: u64,
 }
 

@@ -25,7 +25,7 @@ pub(crate) use state::State;
 pub(crate) use wake::{Reserving, WakeError};
 
 use crate::{
-    Error, ErrorKind,
+    Error, ErrorKind, Limit,
     engine::{
         Metering, Stop,
         mapping::{MappedStore, Reservation},
@@ -80,19 +80,12 @@ impl Instance {
         state: State,
         reserving: Option<Reserving>,
     ) -> Result<Self, Failure> {
-        let (Some(memories), Some(reserving)) = (prepared.memories(), reserving) else {
+        let (Some(_), Some(reserving)) = (prepared.memories(), reserving) else {
             return Self::new(prepared, state);
         };
         Self::wake(prepared, state, reserving.end()).map_err(|error| match error {
             WakeError::Failed(failure) => failure,
-            WakeError::TooLarge(_) => Failure::Error(Error::new(
-                ErrorKind::Image,
-                format!(
-                    "the image's memory of {} bytes exceeds the memory limit; raise the limit, or \
-                     start without the image",
-                    memories.bytes()
-                ),
-            )),
+            WakeError::TooLarge(state) => Failure::Stop(state.meter.hit(Limit::Memory), state),
         })
     }
 

@@ -27,6 +27,8 @@ struct Inner {
     /// What the monotonic clock showed when the run started.
     base: Duration,
     cpu_started: Duration,
+    /// Nanoseconds that the guest was last shown by the monotonic clock.
+    shown: AtomicU64,
     /// Nanoseconds that a seeded run's clock shows; `None` for real time.
     seeded: Option<AtomicU64>,
     meter: Arc<Meter>,
@@ -40,6 +42,7 @@ impl Clock {
             started: Instant::now(),
             base: Duration::ZERO,
             cpu_started: thread_cpu_time(),
+            shown: AtomicU64::new(0),
             seeded: seeded.then(|| AtomicU64::new(0)),
             meter,
         }))
@@ -70,7 +73,14 @@ impl Clock {
         let elapsed = self
             .seeded_time()
             .unwrap_or_else(|| self.0.started.elapsed());
-        self.0.base + elapsed
+        let time = self.0.base + elapsed;
+        self.0.shown.fetch_max(nanos(time), Ordering::Relaxed);
+        time
+    }
+
+    /// What the monotonic clock last showed; zero if nobody asked.
+    pub(crate) fn last_shown(&self) -> Duration {
+        Duration::from_nanos(self.0.shown.load(Ordering::Relaxed))
     }
 
     /// Processor time that the run has taken, on the thread that runs it.
@@ -89,8 +99,7 @@ impl Clock {
         std::thread::sleep(duration.min(left));
         self.0.meter.check_deadline()?;
         if let Some(seeded) = &self.0.seeded {
-            let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-            seeded.fetch_add(nanos, Ordering::Relaxed);
+            seeded.fetch_add(nanos(duration), Ordering::Relaxed);
         }
         Ok(())
     }
@@ -112,6 +121,10 @@ impl Clock {
             seeded.fetch_add(tick, Ordering::Relaxed),
         ))
     }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Processor time of the calling thread; wall-clock time where the platform

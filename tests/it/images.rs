@@ -427,6 +427,10 @@ fn a_snapshot_goes_on_from_its_point() {
     snapshot(two, &[]);
     assert!(std::fs::read(one).expect("there") == std::fs::read(two).expect("there"));
     snapshot(portable, &["--portable"]);
+    // Nor does it depend on when it was made.
+    let words = ["snapshot", text(&module), "-o", two, "--at", AT];
+    own(&dir, &words).prints("before\n");
+    assert!(std::fs::read(one).expect("there") == std::fs::read(two).expect("there"));
     snapshot(two, &["--", "x", "y"]);
     for image in [one, two, portable] {
         let ran = own(&dir, &[image, "a", "b"]);

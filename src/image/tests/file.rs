@@ -45,10 +45,7 @@ fn manifest() -> Manifest {
             name: None,
         },
     ];
-    manifest.clock = ClockBase {
-        realtime: 5,
-        monotonic: 6,
-    };
+    manifest.clock = ClockBase { monotonic: 6 };
     manifest.files = vec![OpenFile {
         fd: 3,
         path: "/".to_owned(),
