@@ -1,8 +1,9 @@
 """Starts a Python program in the sandbox.
 
-The interpreter runs this file, with the host's channel open. Whatever can be done before the program is
-known is done at import; then the host is asked what to run, and it is run as
-`__main__`, as the interpreter itself would have.
+The interpreter runs this file, with the host's channel open. Whatever can be
+done before the program is known is done first; then the host is asked what to
+run, and it is run as `__main__`, as the interpreter itself would have. That
+question is where a guest is captured, which is told by its argument `capture`.
 """
 
 import sys

@@ -31,7 +31,11 @@ COLLECTED = 1 << 14
 
 def does_something(kind):
     """Whether an object of `kind` may do something when it goes."""
-    return any("__del__" in names(base) for base in mro(kind))
+    for base in mro(kind):
+        # Closing a database undoes what was not committed.
+        if "__del__" in names(base) or names(base).get("__module__") == "sqlite3":
+            return True
+    return False
 
 
 def plain_kinds():
@@ -74,25 +78,30 @@ def plain_kinds():
     return frozenset(kind for kind in kinds if not does_something(kind))
 
 
-PLAIN = plain_kinds()
+# Classes are told apart by identity: a metaclass may define equality.
+PLAIN = frozenset(map(id, plain_kinds()))
 # What they close is memory.
-HARMLESS = (_io.BytesIO, _io.StringIO)
-LOUD = (ProxyType, CallableProxyType)
+HARMLESS = frozenset(map(id, (_io.BytesIO, _io.StringIO)))
+LOUD = frozenset(map(id, (ProxyType, CallableProxyType)))
+
+
+def is_plain(objects):
+    return PLAIN.issuperset(map(id, map(type, objects)))
 
 
 def is_quiet(objects):
     """Whether none of `objects`, nor what only they refer to, does something
     when it goes."""
-    kinds = set(map(type, objects)) - PLAIN
+    types = list(map(type, objects))
     watched = set()
-    for kind in kinds:
-        if kind in LOUD or (kind not in HARMLESS and does_something(kind)):
-            return False
-        if names(kind).get("__module__") == "sqlite3":
+    for key, kind in dict(zip(map(id, types), types)).items():
+        if key in PLAIN or key in HARMLESS:
+            continue
+        if key in LOUD or does_something(kind):
             return False
         if issubclass(kind, (type, ReferenceType)):
-            watched.add(kind)
-    for thing in compress(objects, map(watched.__contains__, map(type, objects))):
+            watched.add(key)
+    for thing in compress(objects, map(watched.__contains__, map(id, types))):
         if issubclass(type(thing), type):
             # Its instances are not among `objects`.
             if not flags(thing) & COLLECTED and does_something(thing):
@@ -140,7 +149,7 @@ def leave(status):
         atexit._run_exitfuncs()
     if not flush():
         return
-    if PLAIN.issuperset(map(type, gc.get_objects())) or is_quiet(gc.get_objects()):
+    if is_plain(gc.get_objects()) or is_quiet(gc.get_objects()):
         end(status)
     # It may all be garbage, which the interpreter, too, sees to first.
     if gc.isenabled():

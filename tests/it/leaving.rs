@@ -105,6 +105,10 @@ fn objects_that_do_something_when_they_go() {
             .into(),
         "import gc\ngc.callbacks.append(lambda phase, info: print(phase))".into(),
         "import contextlib, tempfile\nt = tempfile.TemporaryDirectory()\nprint(1)".into(),
+        "class M(type):\n    __hash__ = None\n    def __eq__(self, other): 1/0\nclass C(metaclass=M): pass\nc = C()".into(),
+        "class M(type):\n    def __getattr__(self, name): print(name)\nclass C(metaclass=M): pass\nc = C()".into(),
+        "class C:\n    @property\n    def __class__(self): print('class')\nc = C()".into(),
+        "import weakref\nclass C: pass\nc = C()\nw = weakref.proxy(c, print)".into(),
         "import builtins; builtins.print = lambda *a: None; x = 1".into(),
     ];
     ends_as_anywhere(&programs.each_ref().map(String::as_str));
