@@ -39,6 +39,8 @@ pub struct Sandbox {
     deadline: DeadlineBy,
     /// Whether the guest runs only to be captured.
     capturing: bool,
+    /// Whether the process ends with the run.
+    is_last: bool,
 }
 
 /// Who ends a guest that computes past its deadline without calling the host.
@@ -63,6 +65,7 @@ impl Sandbox {
             stderr: Output::default(),
             deadline: DeadlineBy::Metering,
             capturing: false,
+            is_last: false,
         }
     }
 
@@ -107,6 +110,18 @@ impl Sandbox {
     #[must_use]
     pub fn deadline_by_caller(mut self) -> Self {
         self.deadline = DeadlineBy::Caller;
+        self
+    }
+
+    /// States that the process ends with this run: what the guest used is left
+    /// to the system to take back.
+    #[must_use]
+    #[cfg_attr(
+        not(feature = "cli"),
+        allow(dead_code, reason = "only the command runs one program")
+    )]
+    pub(crate) fn last_of_process(mut self) -> Self {
+        self.is_last = true;
         self
     }
 
@@ -178,16 +193,21 @@ impl Sandbox {
             .into_iter()
             .flatten()
             .collect();
-        let state = instance.into_state();
+        instance.settle();
         let (ended, values) = match ended {
             Ok(values) => (Ok(()), values),
             Err(stop) => (Err(stop), Vec::new()),
         };
-        let status = status_of(ended.as_ref().copied(), &state);
-        Ok(Ran {
+        let state = instance.state();
+        let status = status_of(ended.as_ref().copied(), state);
+        let ran = Ran {
             coverage,
-            ..Ran::new(status, values, &state, duration, current_function)
-        })
+            ..Ran::new(status, values, state, duration, current_function)
+        };
+        if self.is_last {
+            std::mem::forget(instance);
+        }
+        Ok(ran)
     }
 
     pub(crate) fn image(&self) -> &Image {

@@ -103,7 +103,7 @@ pub(super) fn kind(name: &str) -> Result<Kind, String> {
 /// Runs what `matches` describe, with `guest_args` for the guest.
 pub(super) fn run(matches: &ArgMatches, guest_args: Vec<OsString>) -> Result<ExitCode, Error> {
     let (image, program) = plan(matches, guest_args)?;
-    execute(&image, program, matches)
+    execute(image, program, matches)
 }
 
 /// Runs the image that this executable carries. All of its words are the
@@ -121,22 +121,25 @@ pub(super) fn run_bundled(
     let name = Path::new(&name).file_name().unwrap_or(name.as_os_str());
     let program = Program::start(name.to_string_lossy());
     let program = program.args(words.map(OsString::into_encoded_bytes));
-    execute(image, program, &matches)
+    execute(image.clone(), program, &matches)
 }
 
-fn execute(image: &Image, program: Program, matches: &ArgMatches) -> Result<ExitCode, Error> {
+fn execute(image: Image, program: Program, matches: &ArgMatches) -> Result<ExitCode, Error> {
     let (grants, limits) = (args::grants(matches), args::limits(matches));
-    let sandbox = Sandbox::new(image)
+    let sandbox = Sandbox::new(&image)
         .grants(grants)
         .limits(limits.clone())
         .stdin(Stdin::Host)
         .stdout(Output::Host)
         .stderr(Output::Host)
-        .deadline_by_caller();
+        .deadline_by_caller()
+        .last_of_process();
     if let Some(deadline) = limits.deadline {
         watch(deadline);
     }
     let outcome = sandbox.run(program)?;
+    // The process ends here: nobody needs its memory piece by piece.
+    std::mem::forget(image);
     Ok(finish(&outcome, &limits))
 }
 

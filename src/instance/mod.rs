@@ -174,8 +174,14 @@ impl Instance {
         self.store.data()
     }
 
-    pub(crate) fn into_state(mut self) -> State {
+    /// Counts the fuel that is left as not burnt: nothing is called any more.
+    pub(crate) fn settle(&mut self) {
         call::drain(&mut self.store);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn into_state(mut self) -> State {
+        self.settle();
         self.store.into_data()
     }
 }
