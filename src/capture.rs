@@ -74,7 +74,7 @@ pub(crate) fn capture(
     };
     let instrumented = Instrumented::new(image.wasm_bytes(), &point).map_err(refused)?;
     let mut run = Run::start(&mut sandbox, &image, &instrumented, program)?;
-    let (entry, state) = run.to_point(&point, &instrumented, program)?;
+    let (entry, state) = run.run_to(&point, &instrumented, program)?;
     let captured = run.captured(&instrumented, entry)?;
     let mut all = Captured {
         point: point.to_string(),
@@ -165,7 +165,7 @@ impl Run {
 
     /// Runs on to `point`. Gives what was called, and what the language's host
     /// side has to keep.
-    fn to_point(
+    fn run_to(
         &mut self,
         point: &Point,
         instrumented: &Instrumented<'_>,
