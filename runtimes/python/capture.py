@@ -6,6 +6,8 @@ import marshal
 import os
 import sys
 
+from _frozen_importlib_external import FileFinder
+
 import absent
 import leave
 import park
@@ -107,7 +109,9 @@ def capture(found, boot):
     del absent.PATCHES["linecache"]
     absent.READY["linecache"].module.clearcache()
     for finder in sys.path_importer_cache.values():
-        if hasattr(finder, "invalidate_caches"):
+        # That of the archive with the standard modules would read all of its
+        # directory anew, once per package; nobody can change it.
+        if isinstance(finder, FileFinder):
             finder.invalidate_caches()
     gc.enable()
     gc.unfreeze()
