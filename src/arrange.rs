@@ -8,7 +8,7 @@
 //! do the same as before, whatever was watched.
 
 use crate::{
-    Error, ErrorKind, Image, Language, Program, Sandbox,
+    Error, ErrorKind, Image, Language, Limits, Program, Sandbox,
     image::{
         captured::{Captured, Origin},
         opened::Opened,
@@ -16,7 +16,8 @@ use crate::{
     },
     language,
 };
-use dormouse_snapshot::{Form, Hot, State, cover, outline, split};
+use dormouse_snapshot::{Form, Hot, State, cover, list, outline, split};
+use std::thread;
 
 /// Programs to watch.
 pub(crate) struct Training {
@@ -55,12 +56,6 @@ pub(crate) fn arrange(
     let counts = Counts::watch(captured, language, &training)?;
     let functions = Functions::of(&captured.module, first)?;
 
-    let hot = functions.entered(|stretch| counts.first.get(stretch) > Some(&0));
-    captured.take(
-        state
-            .rewrite(Form::Image, &Hot::These(hot))
-            .map_err(failed)?,
-    );
     let is_hot: Vec<bool> = counts
         .starts
         .iter()
@@ -68,9 +63,11 @@ pub(crate) fn arrange(
         .map(|(starts, steady)| *starts > 0 || *steady >= training.often)
         .collect();
     let outlined = outline(&captured.module, &is_hot).map_err(failed)?;
+    let hot = functions.entered(|stretch| counts.first.get(stretch) > Some(&0));
+    let listed = list(&outlined, &hot).map_err(failed)?;
     let stays = functions.entered(|stretch| is_hot.get(stretch) == Some(&true));
     captured.module =
-        split(&outlined, |index| stays.binary_search(&index).is_ok()).map_err(failed)?;
+        split(&listed, |index| stays.binary_search(&index).is_ok()).map_err(failed)?;
     Ok(())
 }
 
@@ -91,28 +88,40 @@ impl Counts {
         let opened = Opened::checked(captured.image(&origin)?, Trust::Foreign)?;
         let covered = cover(&captured.module).map_err(failed)?;
         let image = Image::opened(opened)?.rewritten(covered);
-        let mut counts = Self {
-            first: Vec::new(),
-            starts: Vec::new(),
-            steady: run(&image, training.steady)?,
-        };
-        for program in training.starts {
-            let ran = run(&image, program)?;
-            if counts.first.is_empty() {
-                counts.first.clone_from(&ran);
-                counts.starts = ran;
-            } else {
-                for (sum, count) in counts.starts.iter_mut().zip(ran) {
-                    *sum = sum.saturating_add(count);
-                }
+        // The long program takes as long as all others.
+        let (steady, starts) = thread::scope(|scope| {
+            let image = &image;
+            let steady = scope.spawn(move || run(image, training.steady));
+            let starts = training.starts.iter().map(|program| run(image, program));
+            let starts: Result<Vec<_>, Error> = starts.collect();
+            (steady.join(), starts)
+        });
+        let steady = steady.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let mut all = starts?.into_iter();
+        let first = all.next().unwrap_or_default();
+        let mut starts = first.clone();
+        for ran in all {
+            for (sum, count) in starts.iter_mut().zip(ran) {
+                *sum = sum.saturating_add(count);
             }
         }
-        Ok(counts)
+        Ok(Self {
+            first,
+            starts,
+            steady,
+        })
     }
 }
 
+/// How often each stretch runs in `program`, which is our own and ends.
 fn run(image: &Image, program: &str) -> Result<Vec<u32>, Error> {
-    let (outcome, counts) = Sandbox::new(image).run_covered(&Program::code(program))?;
+    let limits = Limits {
+        deadline: None,
+        ..Limits::default()
+    };
+    let (outcome, counts) = Sandbox::new(image)
+        .limits(limits)
+        .run_covered(&Program::code(program))?;
     match outcome.status {
         crate::Status::Exit(0) => Ok(counts),
         status => Err(Error::new(

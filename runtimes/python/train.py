@@ -15,7 +15,7 @@ import re
 import string
 import struct
 
-N = 200
+N = 50
 
 
 def numbers(i):

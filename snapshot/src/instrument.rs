@@ -38,6 +38,7 @@ use crate::{
     helpers::{self, Helpers},
     source::{Effects, OURS, Source},
     types::Types,
+    valid::each,
 };
 use wasm_encoder::{
     CodeSection, ConstExpr, DataCountSection, ElementSection, Elements, EntityType, ExportKind,
@@ -226,16 +227,19 @@ impl<'i, 'a> Assembly<'i, 'a> {
     fn new(of: &'i Instrumented<'a>) -> Result<Self, Error> {
         let mut types = Types::new(&of.source.types)?;
         let mut bodies = Vec::with_capacity(of.source.defined.len());
-        for function in &of.source.defined {
-            if of.import.is_none()
-                && of.effects.drops_data.is_empty()
-                && of.effects.drops_elements.is_empty()
-            {
-                bodies.push(function.body.as_bytes().to_vec());
-                continue;
+        let defined = || of.source.defined.iter();
+        if of.import.is_none()
+            && of.effects.drops_data.is_empty()
+            && of.effects.drops_elements.is_empty()
+        {
+            bodies.extend(defined().map(|function| function.body.as_bytes().to_vec()));
+        } else {
+            let analyses = each(defined().collect(), |function| {
+                analyse(&of.source, function, Detail::Sites)
+            })?;
+            for (function, analysis) in defined().zip(analyses) {
+                bodies.push(body::rewrite(of, function, &analysis, &mut types)?);
             }
-            let analysis = analyse(&of.source, function, Detail::Sites)?;
-            bodies.push(body::rewrite(of, function, &analysis, &mut types)?);
         }
         let mut appended = of.helpers.functions(&mut types);
         appended.extend(wrapper::functions(of, &mut types)?);

@@ -71,7 +71,8 @@
 //!
 //! Three passes are for starting fast: [`cover`](fn@cover) counts which code
 //! runs, [`outline`](fn@outline) cuts functions down to that, and
-//! [`split`](fn@split) keeps whole functions for when they are needed. Apart from
+//! [`split`](fn@split) keeps whole functions for when they are needed; `hot` lists
+//! those to be translated ahead ([`list`]). Apart from
 //! all of these, [`trace`](fn@trace) makes a module keep note of the function it
 //! is in, to say where it trapped.
 #![forbid(unsafe_code)]
@@ -81,6 +82,7 @@ mod cover;
 mod error;
 mod guest;
 mod helpers;
+mod hot;
 mod instrument;
 mod names;
 mod outline;
@@ -92,10 +94,12 @@ mod split;
 mod state;
 mod trace;
 mod types;
+mod valid;
 
 pub use cover::{COVERAGE, counts, cover, entries};
 pub use error::Error;
 pub use guest::{Guest, Reference, Value};
+pub use hot::list;
 pub use instrument::Instrumented;
 pub use names::function_name;
 pub use outline::outline;

@@ -12,6 +12,7 @@ use crate::{
     source::{OURS, Source, val_types},
     state::{Constant, Entry, State},
     types::Types,
+    valid::validate,
 };
 use std::{borrow::Cow, collections::BTreeSet};
 use wasm_encoder::{
@@ -40,15 +41,14 @@ pub enum Form {
 
 /// Functions that the rewritten module lists in the exported table
 /// [`HOT`], for a host that wants to translate them before they are called.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// See [`list`](crate::list) for choosing them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Hot {
     /// No table.
     #[default]
     None,
     /// All that the module defines, in order: see [`Rewritten::first`].
     All,
-    /// These, by index; the longest come first.
-    These(Vec<u32>),
 }
 
 /// The export that has the hot functions.
@@ -85,8 +85,7 @@ impl State<'_> {
     pub fn rewrite(&self, form: Form, hot: &Hot) -> Result<Rewritten, Error> {
         let assembly = Assembly::new(self, form, hot)?;
         let module = assembly.module()?;
-        wasmparser::Validator::new_with_features(crate::source::features())
-            .validate_all(&module)?;
+        validate(&module)?;
         let memories = self.source.memories.iter().zip(&self.memories);
         let memories = memories
             .map(|(ty, contents)| {
@@ -143,7 +142,6 @@ impl<'s> Assembly<'s> {
         assembly.hot = match hot {
             Hot::None => None,
             Hot::All => Some((source.imported_functions..assembly.functions()).collect()),
-            Hot::These(functions) => Some(assembly.longest_first(functions)),
         };
         Ok(assembly)
     }
@@ -151,22 +149,6 @@ impl<'s> Assembly<'s> {
     /// How many functions the module has.
     fn functions(&self) -> u32 {
         count(self.source.functions.len() + self.appended.len())
-    }
-
-    fn longest_first(&self, functions: &[u32]) -> Vec<u32> {
-        let length = |index: u32| match self.source.body(index) {
-            Some(defined) => Some(defined.body.as_bytes().len()),
-            None => {
-                let appended = (index as usize).checked_sub(self.source.functions.len())?;
-                Some(self.appended.get(appended)?.1.byte_len())
-            }
-        };
-        let mut known: Vec<(usize, u32)> = functions
-            .iter()
-            .filter_map(|index| Some((length(*index)?, *index)))
-            .collect();
-        known.sort_unstable_by_key(|(length, index)| (std::cmp::Reverse(*length), *index));
-        known.into_iter().map(|(_, index)| index).collect()
     }
 
     /// The function that goes on from the point.

@@ -27,6 +27,7 @@ use crate::{
     instrument::{count, export},
     source::{Effects, Source},
     types::Types,
+    valid::validate,
 };
 use std::{borrow::Cow, collections::BTreeSet};
 use wasm_encoder::{
@@ -74,10 +75,8 @@ pub fn split(wasm: &[u8], stays: impl Fn(u32) -> bool) -> Result<Vec<u8>, Error>
     split.place(stays)?;
     let cold = split.cold_module()?;
     let main = split.main_module(&cold)?;
-    let mut validator = wasmparser::Validator::new_with_features(crate::source::features());
-    validator.validate_all(&main)?;
-    validator.reset();
-    validator.validate_all(&cold)?;
+    validate(&main)?;
+    validate(&cold)?;
     Ok(main)
 }
 

@@ -14,5 +14,5 @@ pub(crate) const TRAINING: Training = Training {
         "import json, math; print(json.dumps({'a': [1]}), math.pi)",
     ],
     steady: include_str!("../../../runtimes/python/train.py"),
-    often: 100,
+    often: 25,
 };
