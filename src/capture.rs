@@ -67,8 +67,10 @@ pub(crate) fn capture(
             "it is an image already; capture the program that it was made from",
         ));
     }
+    let is_program = matches!(program.entry, ProgramEntry::Script(_));
     let point = match (&request.point, image.guest_language()) {
         (Some(point), _) => point.clone(),
+        (None, Some(Language::Python)) if is_program => python::program_point(),
         (None, Some(language)) => language_point(language),
         (None, None) => Point::import("dormouse", "snapshot_point"),
     };
@@ -85,7 +87,7 @@ pub(crate) fn capture(
         ..Captured::default()
     };
     match image.guest_language() {
-        Some(language) if request.point.is_none() && !request.portable => {
+        Some(language) if request.point.is_none() && !request.portable && !is_program => {
             arrange(&mut all, &captured, language)?;
         }
         _ => {
@@ -174,7 +176,10 @@ impl Run {
         if let (Point::Idle, Some(Language::JavaScript)) = (point, self.language) {
             let engine = javascript::prepare_image(&mut self.instance)?
                 .map_err(|stop| failed(format!("the engine does not start: {stop}")))?;
-            return Ok((None, engine.saved()));
+            return match program.entry {
+                ProgramEntry::Script(_) => self.javascript_to_point(&engine, program),
+                _ => Ok((None, engine.saved())),
+            };
         }
         let mut entry = None;
         if let Some(start) = instrumented.start() {
@@ -192,6 +197,19 @@ impl Run {
             )));
         }
         Ok((entry, serde_json::Value::Null))
+    }
+
+    /// Runs a JavaScript program to where it waits for being captured.
+    fn javascript_to_point(
+        &mut self,
+        engine: &javascript::Engine,
+        program: &Program,
+    ) -> Result<(Option<Entry>, serde_json::Value), Error> {
+        match javascript::run_to_point(&mut self.instance, engine, program)? {
+            Ok(Some(state)) => Ok((None, state)),
+            Ok(None) => Err(self.ended(&Stop::i32_exit(0))),
+            Err(stop) => Err(self.ended(&stop)),
+        }
     }
 
     /// The export that the host calls.
@@ -244,6 +262,9 @@ impl Run {
     fn ended(&self, stop: &Stop) -> Error {
         let status = crate::sandbox::status_of(Err(stop), self.instance.state());
         failed(match status {
+            Status::Exit(0) if self.language.is_some() => "the program ended before it came to \
+                its snapshot point; have it call dormouse.snapshot_point()"
+                .to_owned(),
             Status::Exit(code) => {
                 format!("the program ended with exit code {code} before its snapshot point")
             }
@@ -283,10 +304,32 @@ impl Run {
         }
     }
 
-    /// What is open beside the standard streams and the root.
+    /// What is open beside the standard streams and the root. What would be
+    /// lost is an error: other open files, and what lies in `/tmp`.
     fn files(&self) -> Result<Vec<OpenFile>, Error> {
+        let wasi = self.instance.state().wasi();
+        let is_channel = |path: &String| {
+            self.language == Some(Language::Python) && path.as_str() == python::DEVICE
+        };
+        if let Some(path) = wasi
+            .root()
+            .open_paths()
+            .iter()
+            .find(|path| !is_channel(path))
+        {
+            return Err(failed(format!(
+                "{path} is open at the snapshot point; only the standard streams and the root can \
+                 be open there, so close the file before"
+            )));
+        }
+        if let Some(name) = wasi.root().tmp_entry() {
+            return Err(failed(format!(
+                "/tmp/{name} would be lost: /tmp is empty whenever an image is run; remove it \
+                 before the snapshot point, or mount a folder at /tmp"
+            )));
+        }
         let mut files = Vec::new();
-        for fd in self.instance.state().wasi().open_descriptors() {
+        for fd in wasi.open_descriptors() {
             if self.language != Some(Language::Python) || fd != python::CHANNEL {
                 return Err(failed(format!(
                     "the file descriptor {fd} is open at the snapshot point; only the standard \

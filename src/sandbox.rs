@@ -167,7 +167,7 @@ impl Sandbox {
         let image = self.image.clone();
         let reserving = image.reserve(self.metering(), self.limits.memory);
         let prepared = image.prepared(self.metering())?;
-        check_program(image.guest_language(), program)?;
+        check_program(&image, program)?;
         let state = self.state(started, program)?;
         let started = Instant::now();
         let mut instance = match Instance::of(prepared, state, reserving) {
@@ -221,7 +221,7 @@ impl Sandbox {
         program: &Program,
         extra: u64,
     ) -> Result<State, Error> {
-        check_program(self.image.guest_language(), program)?;
+        check_program(&self.image, program)?;
         self.capturing = true;
         self.limits.memory = self.limits.memory.saturating_add(extra);
         self.state(Instant::now(), program)
@@ -274,8 +274,13 @@ impl Sandbox {
         let (args, env) = match self.image.guest_language() {
             Some(Language::Python) => {
                 let terminal = stdio.is_terminal(1);
-                let functions =
-                    language::python::functions(program, &self.grants, guest_path, terminal);
+                let functions = language::python::functions(
+                    program,
+                    &self.grants,
+                    guest_path,
+                    terminal,
+                    self.capturing,
+                );
                 let functions = Arc::new(functions);
                 if snapshot.is_some() {
                     channel = Some(Device::new(Arc::clone(&functions)));
@@ -328,8 +333,16 @@ fn environment(grants: &Grants) -> Vec<Vec<u8>> {
 }
 
 /// A program must be one that the image can run.
-fn check_program(language: Option<Language>, program: &Program) -> Result<(), Error> {
-    let problem = match (language, &program.entry) {
+fn check_program(image: &Image, program: &Program) -> Result<(), Error> {
+    let goes_on = image
+        .snapshot()
+        .is_some_and(|snapshot| snapshot.manifest.program.is_some());
+    let problem = match (image.guest_language(), &program.entry) {
+        (Some(_), Entry::Start) if goes_on => None,
+        (Some(_), _) if goes_on => {
+            Some("the image goes on with its own program, and runs no other")
+        }
+        (Some(_), Entry::Start) => Some("the image has a language in it, but no program"),
         (None, Entry::Start | Entry::Invoke { .. }) => None,
         (None, _) => Some("a Wasm module runs no source code"),
         (Some(Language::JavaScript), Entry::Module(_)) => Some("only Python has modules to run"),

@@ -27,6 +27,7 @@ sys.path.insert(0, FOLDER)
 import absent
 import leave
 import loop
+import point
 
 CAPTURING = "capture" in sys.argv
 if CAPTURING:
@@ -35,6 +36,7 @@ if CAPTURING:
 sys.path.remove(FOLDER)
 absent.install()
 loop.install()
+absent.STAND_INS["dormouse"] = point.fill
 
 # How much of what the host says is read at a time. Less means that there is no
 # more.
@@ -91,7 +93,7 @@ def start(request):
     main, names = names, None
     if len(request) == PART:
         request = whole(request)
-    mode, argv, path, env, cwd, terminal, source = loads(request)
+    mode, argv, path, env, cwd, terminal, source, pauses = loads(request)
     sys.argv = argv
     sys.path[:0] = path
     if env:
@@ -100,6 +102,7 @@ def start(request):
         sys.stdout.reconfigure(line_buffering=True)
     if cwd != "/":
         os.chdir(cwd)
+    point.pending = wait if pauses else None
     status, uncaught = 0, None
     try:
         if mode == "code":
@@ -132,6 +135,41 @@ def start(request):
     return True
 
 
+def wait():
+    """Waits at the program's snapshot point, and makes of it what the host asks
+    for then."""
+    # What they hold would be written by each that goes on from here.
+    for stream in (sys.stdout, sys.stderr, leave.STDOUT, leave.STDERR):
+        if not getattr(stream, "closed", True):
+            stream.flush()
+    gc.collect()
+    if leave.is_quiet(gc.get_objects()):
+        # Nobody has to look at it again when the program ends.
+        gc.freeze()
+    try:
+        # The snapshot is taken in this very call.
+        os.fsync(CHANNEL)
+        request = os.read(CHANNEL, PART)
+    except OSError:
+        request = b""
+    point.freshen()
+    if not request:
+        # It is run by somebody else, who has nothing to say.
+        return
+    if len(request) == PART:
+        request = whole(request)
+    _, argv, path, env, cwd, terminal, _, _ = loads(request)
+    sys.argv = argv
+    sys.orig_argv = ["python", *argv]
+    sys.path[1:1] = [entry for entry in path if entry not in sys.path]
+    if not leave.STDOUT.closed:
+        leave.STDOUT.reconfigure(line_buffering=terminal, write_through=False)
+    os.environ.clear()
+    if env:
+        environment(env)
+    os.chdir(cwd)
+
+
 def whole(part):
     """The request that begins with `part`."""
     parts = [part]
@@ -153,7 +191,7 @@ def environment(env):
 def prepare():
     """Makes the process look as if it had been started for a program."""
     # A program may have modules of our names.
-    for name in ("absent", "capture", "leave", "loop", "park"):
+    for name in ("absent", "capture", "leave", "loop", "park", "point"):
         sys.modules.pop(name, None)
     os.environ.clear()
     # Without a locale the interpreter would let through what is not text.
@@ -198,7 +236,11 @@ def run_file(name, source, main):
         code = compile(source, name, "exec", dont_inherit=True)
     except SyntaxError as error:
         raise completed(error, source, name) from None
-    exec(code, main)
+    first, *rest = point.parts(source, name, code)
+    exec(first, main)
+    for part in rest:
+        point.snapshot_point()
+        exec(part, main)
 
 
 def remember(linecache, filename, loader):

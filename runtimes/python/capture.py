@@ -119,7 +119,7 @@ def capture(found, boot):
 
 
 def run(boot, mode, source):
-    request = marshal.dumps((mode, ["x"], ["/"], None, "/", False, source))
+    request = marshal.dumps((mode, ["x"], ["/"], None, "/", False, source, False))
     boot["fresh_main"]()
     # The programs must look as if they left little behind.
     gc.freeze()

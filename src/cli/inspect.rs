@@ -129,9 +129,25 @@ fn as_text(opened: &Opened) -> String {
     if let Some(language) = &manifest.language {
         line("language", shown(language));
     }
+    if let Some(program) = &manifest.program {
+        line(
+            "program",
+            format!(
+                "{}, SHA-256 {}",
+                shown(&program.name),
+                shown(&program.sha256)
+            ),
+        );
+    }
     line("point", shown(&manifest.point));
     if !manifest.args.is_empty() {
         line("args", shown(&manifest.args.join(" ")));
+    }
+    for mount in &manifest.mounts {
+        line(
+            "mount",
+            format!("{} {}", shown(&mount.guest), shown(&mount.mode)),
+        );
     }
     line("frames", frames(&manifest.frames));
     for file in &manifest.files {

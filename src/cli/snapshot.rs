@@ -5,12 +5,13 @@ use super::{
     run::{self, Kind},
 };
 use crate::{
-    Error, ErrorKind, GuestStore, Image, Language, Output, Program, Sandbox, Stdin,
+    Error, ErrorKind, GuestStore, Image, Language, Mount, MountMode, Output, Program, Sandbox,
+    Stdin,
     capture::{self, Request},
     image::{
         cache::{self, Images},
         captured::Origin,
-        manifest::Guest,
+        manifest::{Guest, Mounted, Script},
         trust::sha256,
     },
 };
@@ -28,7 +29,8 @@ pub(super) fn command() -> Command {
         .about("Run a program up to a point, and keep it as an image that goes on from there")
         .override_usage("dormouse snapshot [OPTIONS] FILE -o IMAGE [-- ARGS...]")
         .after_help(
-            "Without --at or --init the program says where: it calls dormouse.snapshot_point().\n\
+            "Without --at or --init the program says where: it calls dormouse.snapshot_point();\n\
+             a Python or JavaScript program that doesn't is captured after its first imports.\n\
              `dormouse IMAGE ARGS...` goes on from that point, with arguments, environment and\n\
              grants of its own; the same file made twice has the same bytes.",
         )
@@ -98,17 +100,10 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
     origin.args = origin_args;
     let program = program.args(guest_args.into_iter().map(OsString::into_encoded_bytes));
     let request = request(matches);
-    if let Some(language) = origin.language.filter(|_| image.snapshot().is_none()) {
-        return Err(Error::new(
-            ErrorKind::Image,
-            format!(
-                "{} can't be captured: {language} programs are to come; Wasm programs can be",
-                file(matches).display()
-            ),
-        ));
-    }
+    let grants = args::grants(matches);
+    origin.mounts = grants.mounts.iter().map(mounted).collect();
     let sandbox = Sandbox::new(&image)
-        .grants(args::grants(matches))
+        .grants(grants)
         .limits(args::limits(matches))
         .stdin(Stdin::Host)
         .stdout(Output::Host)
@@ -120,6 +115,19 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
     }
     keep(matches, &captured.image(&origin)?)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// How an image remembers a mount: as the guest saw it.
+fn mounted(mount: &Mount) -> Mounted {
+    let mode = match mount.mode {
+        MountMode::ReadOnly => "ro",
+        MountMode::ReadWrite => "rw",
+        MountMode::ReadWriteCreate => "rwc",
+    };
+    Mounted {
+        guest: mount.guest.clone(),
+        mode: mode.to_owned(),
+    }
 }
 
 /// The file that was named.
@@ -170,9 +178,13 @@ fn plan(matches: &ArgMatches) -> Result<(Image, Program, Origin), Error> {
         .to_string_lossy();
     if let Some(Kind::Source(language)) = kind {
         let source = run::read(path)?;
+        let script = Script {
+            name: name.into_owned(),
+            sha256: sha256(&source),
+        };
         let program = Program::script(path.to_string_lossy(), source).host_path(path);
         let image = run::guest(language, true)?;
-        return Ok((image, program, language_origin(language)?));
+        return Ok((image, program, language_origin(language, script)?));
     }
     let image = match kind {
         // A Wasm file; an image is one too.
@@ -200,11 +212,12 @@ fn plan(matches: &ArgMatches) -> Result<(Image, Program, Origin), Error> {
     Ok((image, program, origin))
 }
 
-fn language_origin(language: Language) -> Result<Origin, Error> {
+fn language_origin(language: Language, script: Script) -> Result<Origin, Error> {
     let (name, sha256) = GuestStore::open_default()?.identity(language)?;
     Ok(Origin {
         guest: Guest { name, sha256 },
         language: Some(language),
+        program: Some(script),
         ..Origin::default()
     })
 }

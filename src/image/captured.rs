@@ -2,7 +2,7 @@
 
 use super::{
     file::{self, CapturedMemory},
-    manifest::{ClockBase, Frame, Guest, Manifest, OpenFile},
+    manifest::{ClockBase, Frame, Guest, Manifest, Mounted, OpenFile, Script},
 };
 use crate::{Error, Language};
 use serde_json::Value;
@@ -34,6 +34,10 @@ pub(crate) struct Origin {
     pub(crate) language: Option<Language>,
     /// The arguments that the guest was started with.
     pub(crate) args: Vec<String>,
+    /// The program that a language's guest was given to run.
+    pub(crate) program: Option<Script>,
+    /// What was mounted.
+    pub(crate) mounts: Vec<Mounted>,
 }
 
 impl Captured {
@@ -49,6 +53,8 @@ impl Captured {
         manifest.clock = self.clock;
         manifest.files.clone_from(&self.files);
         manifest.args.clone_from(&origin.args);
+        manifest.program.clone_from(&origin.program);
+        manifest.mounts.clone_from(&origin.mounts);
         manifest.state.clone_from(&self.state);
         file::write(&self.module, &self.memories, &manifest)
     }

@@ -42,6 +42,12 @@ pub(crate) struct Manifest {
     /// The arguments that the guest had been started with.
     #[serde(default)]
     pub(crate) args: Vec<String>,
+    /// The program in it, if the guest is a language's and had one to run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) program: Option<Script>,
+    /// Where host folders and files had been mounted, each with its mode.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) mounts: Vec<Mounted>,
     /// What the language's host side keeps with the image.
     #[serde(default)]
     pub(crate) state: Value,
@@ -59,6 +65,23 @@ pub(crate) struct Guest {
     pub(crate) name: String,
     /// SHA-256 of its bytes, hexadecimal.
     pub(crate) sha256: String,
+}
+
+/// Source code that was running when its language's guest was captured.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Script {
+    pub(crate) name: String,
+    /// SHA-256 of the source, hexadecimal.
+    pub(crate) sha256: String,
+}
+
+/// What the guest saw of the host's files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Mounted {
+    /// Where, for the guest.
+    pub(crate) guest: String,
+    /// `ro`, `rw` or `rwc`.
+    pub(crate) mode: String,
 }
 
 /// A function that was active at the snapshot point.
@@ -117,6 +140,8 @@ impl Manifest {
             clock: ClockBase::default(),
             files: Vec::new(),
             args: Vec::new(),
+            program: None,
+            mounts: Vec::new(),
             state: Value::Null,
             module: 0,
             memories: Vec::new(),

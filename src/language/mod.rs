@@ -96,8 +96,7 @@ pub(crate) fn frames(language: Option<Language>) -> usize {
 pub(crate) fn run(image: &Image, instance: &mut Instance, program: &Program) -> wasm::Ran {
     let language = image.guest_language();
     if let (Some(Language::JavaScript), Some(snapshot)) = (language, image.snapshot()) {
-        let engine = javascript::Engine::restored(instance, &snapshot.manifest.state)?;
-        return javascript::run_prepared(instance, &engine, program);
+        return javascript::run_woken(instance, snapshot, program);
     }
     match (language, &program.entry) {
         (None, Entry::Invoke { function, args }) => wasm::invoke(instance, function, args),

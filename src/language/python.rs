@@ -10,6 +10,8 @@ mod training;
 
 pub(crate) use training::TRAINING;
 
+use dormouse_snapshot::Point;
+
 use crate::{
     Grants, Program,
     host::Functions,
@@ -45,6 +47,18 @@ with open(__file__, 'rb') as file:
 exec(compile(code, __file__, 'exec'))
 ";
 
+/// Where a program is captured. Nobody else synchronizes the channel, so that
+/// it doesn't matter what was read from it before; what the woken program has to
+/// know is read after.
+pub(crate) fn program_point() -> Point {
+    Point::Import {
+        module: "wasi_snapshot_preview1".to_owned(),
+        name: "fd_sync".to_owned(),
+        args: vec![(0, CHANNEL.into())],
+        nth: 1,
+    }
+}
+
 /// What the channel is in the guest's files.
 pub(crate) const DEVICE: &str = "/dev/host";
 
@@ -57,13 +71,14 @@ macro_rules! files {
         )),*]
     };
 }
-const FILES: [(&str, &[u8]); 6] = files!(
+const FILES: [(&str, &[u8]); 7] = files!(
     "boot.py",
     "absent.py",
     "capture.py",
     "leave.py",
     "loop.py",
-    "park.py"
+    "park.py",
+    "point.py"
 );
 
 /// Changes with any of it.
@@ -85,16 +100,19 @@ pub(crate) fn with_files(root: Root) -> Root {
 }
 
 /// The functions of a run of `program`, and what its channel says first.
+/// `pauses`: the program is to come to its snapshot point, and is captured there.
 pub(crate) fn functions(
     program: &Program,
     grants: &Grants,
     guest_path: Option<String>,
     terminal: bool,
+    pauses: bool,
 ) -> Functions {
     Functions::default().saying_first(request::start(
         program,
         grants,
         guest_path.as_deref(),
         terminal,
+        pauses,
     ))
 }

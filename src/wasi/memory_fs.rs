@@ -85,6 +85,14 @@ impl MemoryFs {
         }
     }
 
+    /// The first name in the top folder.
+    pub(super) fn first(&self) -> Option<String> {
+        match &self.lock().nodes.get(&TOP)?.body {
+            Body::Folder(names) => names.keys().next().cloned(),
+            Body::File(_) => None,
+        }
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

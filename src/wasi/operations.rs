@@ -30,7 +30,7 @@ impl Root {
             return Err(Errno::Inval);
         }
         let place = self.place(path, how.follow)?;
-        let guard = OpenGuard::take(&self.0.open)?;
+        let guard = self.0.open.take(&place.path)?;
         if self.is_above(&place) {
             return self.open_above(how, guard);
         }

@@ -6,7 +6,7 @@
 use std::{
     borrow::Cow,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicUsize},
+    sync::Arc,
     time::SystemTime,
 };
 
@@ -22,7 +22,7 @@ use super::{
     path,
     system::SystemFile,
     table::Table,
-    volume::{Clock, Volume},
+    volume::{Clock, OpenFiles, Volume},
 };
 use crate::{Error, ErrorKind, Mount};
 
@@ -37,8 +37,8 @@ pub(super) struct Inner {
     tmp: Option<MemoryFs>,
     /// Canonical host paths of the mounts and where the guest sees them.
     hosts: Vec<(PathBuf, String)>,
-    /// How many files and folders are open.
-    pub(super) open: Arc<AtomicUsize>,
+    /// The files and folders that are open.
+    pub(super) open: OpenFiles,
     listings: ListingBudget,
 }
 
@@ -84,7 +84,7 @@ impl Root {
             table,
             tmp,
             hosts,
-            open: Arc::default(),
+            open: OpenFiles::default(),
             listings: ListingBudget::default(),
         }));
         Ok(root
@@ -147,6 +147,16 @@ impl Root {
         found
             .max_by_key(|(top, _)| top.components().count())
             .map(|(_, guest)| guest)
+    }
+
+    /// The guest paths of what is open.
+    pub(crate) fn open_paths(&self) -> Vec<String> {
+        self.0.open.paths()
+    }
+
+    /// One of the things that the private `/tmp` holds, if there are any.
+    pub(crate) fn tmp_entry(&self) -> Option<String> {
+        self.0.tmp.as_ref()?.first()
     }
 
     /// The folder `/` for wasi-common, the guest's one preopen.

@@ -2,10 +2,7 @@
 
 use std::{
     io::SeekFrom,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
 
@@ -176,24 +173,50 @@ pub(crate) trait Volume: Send + Sync {
     }
 }
 
+/// The [`OPEN_FILES`] places of a run, each with the guest path of what is
+/// open there.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OpenFiles(Arc<Mutex<Vec<Option<String>>>>);
+
+impl OpenFiles {
+    /// Takes a place for `path`.
+    pub(crate) fn take(&self, path: &str) -> Result<OpenGuard, Errno> {
+        let mut places = self.lock();
+        let free = places.iter().position(Option::is_none);
+        let place = free.unwrap_or(places.len());
+        if place >= OPEN_FILES {
+            return Err(Errno::Mfile);
+        }
+        if place == places.len() {
+            places.push(None);
+        }
+        places[place] = Some(path.to_owned());
+        let files = self.clone();
+        Ok(OpenGuard { files, place })
+    }
+
+    /// What is open.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        self.lock().iter().flatten().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Option<String>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A place among a run's [`OPEN_FILES`]; whoever is open holds one.
 #[derive(Debug)]
-pub(crate) struct OpenGuard(Arc<AtomicUsize>);
-
-impl OpenGuard {
-    /// Takes a place.
-    pub(crate) fn take(open: &Arc<AtomicUsize>) -> Result<Self, Errno> {
-        open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
-            (count < OPEN_FILES).then_some(count + 1)
-        })
-        .map(|_| Self(Arc::clone(open)))
-        .map_err(|_| Errno::Mfile)
-    }
+pub(crate) struct OpenGuard {
+    files: OpenFiles,
+    place: usize,
 }
 
 impl Drop for OpenGuard {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        if let Some(place) = self.files.lock().get_mut(self.place) {
+            *place = None;
+        }
     }
 }
 

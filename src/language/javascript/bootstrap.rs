@@ -70,6 +70,10 @@ const SCRIPTS: &[(&str, &str)] = &[
         include_str!("../../../runtimes/javascript/os.js"),
     ),
     (
+        "dormouse:dormouse",
+        include_str!("../../../runtimes/javascript/dormouse.js"),
+    ),
+    (
         "dormouse:start",
         include_str!("../../../runtimes/javascript/start.js"),
     ),
@@ -91,6 +95,10 @@ const MODULES: &[(&str, &str)] = &[
     (
         "qjs:os",
         include_str!("../../../runtimes/javascript/os.mjs"),
+    ),
+    (
+        "qjs:dormouse",
+        include_str!("../../../runtimes/javascript/dormouse.mjs"),
     ),
 ];
 

@@ -1,8 +1,8 @@
 //! What happens after a program's top level: promises, timers, the end.
 
 use super::{
-    Data,
-    program::{EXIT_NEVER_SETTLED, EXIT_UNCAUGHT, Engine, Thrown},
+    point::Way,
+    program::{EXIT_NEVER_SETTLED, EXIT_UNCAUGHT, Engine, Thrown, language},
 };
 use crate::{engine::Stop, instance::Instance};
 use std::time::Duration;
@@ -11,32 +11,45 @@ use std::time::Duration;
 const PENDING: i32 = 0;
 const REJECTED: i32 = 2;
 
-/// Runs until nothing is left to do; the exit code. `main` is what the
-/// program's evaluation gave: a module's promise, or a script's value.
-pub(super) fn run(instance: &mut Instance, engine: &Engine, main: i32) -> Result<i32, Stop> {
-    let exports = engine.exports;
-    let is_promise = Engine::ask(instance, exports.qjs_is_promise.func(), &[main])? != 0;
-    let main = is_promise.then_some(main);
+/// How it ended.
+pub(super) enum Ended {
+    Exit(i32),
+    /// The program waits at its snapshot point.
+    AtPoint,
+}
+
+/// Runs until nothing is left to do. `main` is the promise that the program's
+/// evaluation gave, if it did.
+pub(super) fn run(
+    instance: &mut Instance,
+    engine: &Engine,
+    main: Option<i32>,
+) -> Result<Ended, Stop> {
     loop {
         if let Err(Thrown(error)) = engine.run_jobs(instance)? {
-            return engine.report(instance, error, false);
+            return engine.report(instance, error, false).map(Ended::Exit);
         }
         if let Some(code) = check_promises(instance, engine, main)? {
-            return Ok(code);
+            return Ok(Ended::Exit(code));
+        }
+        if language(instance).way == Way::Reached {
+            return Ok(Ended::AtPoint);
         }
         if !engine.is_waiting(instance) {
-            return end(instance, engine, main);
+            return end(instance, engine, main).map(Ended::Exit);
         }
         let tick = engine.call(instance, engine.handles.tick, &[])?;
         let wait = match engine.checked(instance, tick)? {
             Ok(number) => engine.take_number(instance, number)?,
-            Err(Thrown(error)) => return engine.report(instance, error, false),
+            Err(Thrown(error)) => {
+                return engine.report(instance, error, false).map(Ended::Exit);
+            }
         };
         if wait > 0.0 {
             let duration = Duration::try_from_secs_f64(wait / 1000.0).unwrap_or(Duration::MAX);
             instance.state().wasi().clock().sleep(duration)?;
         } else if wait < 0.0 {
-            return end(instance, engine, main);
+            return end(instance, engine, main).map(Ended::Exit);
         }
     }
 }
@@ -53,11 +66,7 @@ fn check_promises(
         let reason = Engine::ask(instance, engine.exports.qjs_promise_result.func(), &[main])?;
         return engine.report(instance, reason, false).map(Some);
     }
-    let rejections = &instance
-        .store_mut()
-        .data_mut()
-        .language::<Data>()
-        .rejections;
+    let rejections = &language(instance).rejections;
     if rejections.is_empty() {
         return Ok(None);
     }

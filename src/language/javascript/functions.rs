@@ -9,6 +9,7 @@ use super::{
     exports::address,
     file_calls as files,
     imports::broken,
+    point::snapshot_point,
     text, url,
 };
 use crate::engine::Stop;
@@ -57,6 +58,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ("chdir", files::chdir),
     ("isatty", files::isatty),
     ("sleep", sleep),
+    ("snapshot_point", snapshot_point),
     ("env", env),
     ("gc", gc),
     ("exit", exit),

@@ -22,6 +22,7 @@ mod file_calls;
 mod functions;
 mod imports;
 mod modules;
+mod point;
 mod program;
 mod rejections;
 mod saved;
@@ -32,10 +33,13 @@ mod text;
 mod training;
 mod url;
 
-use crate::{Error, Program, engine::Stop, instance::Instance, language::wasm::Ran};
+use crate::{
+    Error, Program, engine::Stop, image::Snapshot, instance::Instance, language::wasm::Ran,
+};
 pub(crate) use bootstrap::prepare;
 pub(crate) use bootstrap::prepare_image;
 pub(crate) use imports::link;
+pub(crate) use point::run_to_point;
 pub(crate) use program::Engine;
 pub(crate) use training::TRAINING;
 
@@ -52,6 +56,8 @@ pub(crate) struct Data {
     main_name: String,
     /// Where the script lies in the guest's files, if it does.
     pub(crate) guest_path: Option<String>,
+    /// Whether it is on its way to a snapshot point.
+    way: point::Way,
 }
 
 impl Data {
@@ -81,7 +87,20 @@ pub(crate) fn run(instance: &mut Instance, program: &Program) -> Ran {
 /// Runs `program` in an instance whose engine is prepared, or is a copy of one
 /// that is. It can be done once.
 pub(crate) fn run_prepared(instance: &mut Instance, engine: &Engine, program: &Program) -> Ran {
-    let ended = program::run(instance, engine, program);
+    ran(program::run(instance, engine, program))
+}
+
+/// Runs `program` in an instance of a snapshot: or goes on with the one in it.
+pub(crate) fn run_woken(instance: &mut Instance, snapshot: &Snapshot, program: &Program) -> Ran {
+    let state = &snapshot.manifest.state;
+    let engine = Engine::restored(instance, state)?;
+    match Engine::paused(state)? {
+        Some(paused) => point::go_on(instance, &engine, paused, program),
+        None => run_prepared(instance, &engine, program),
+    }
+}
+
+fn ran(ended: Result<i32, Stop>) -> Ran {
     Ok(ended.and_then(|code| match code {
         0 => Ok(Vec::new()),
         code => Err(Stop::i32_exit(code)),

@@ -6,6 +6,7 @@ use super::{
     exports::pointer,
     file_calls::read_file,
     imports::broken,
+    point,
     stream::Fail,
     url,
 };
@@ -61,8 +62,11 @@ fn read_name(call: &Call<'_>, at: i32) -> Result<String, Stop> {
 
 fn resolve(call: &mut Call<'_>, base: &str, specifier: &str) -> Result<String, Failure> {
     let builtin = specifier.strip_prefix("qjs:").unwrap_or(specifier);
-    if let "std" | "os" = builtin {
+    if let "std" | "os" | "dormouse" = builtin {
         return Ok(format!("qjs:{builtin}"));
+    }
+    if specifier == point::MODULE {
+        return Ok(specifier.to_owned());
     }
     let importer = call.data().file_of(base);
     let path = match url::to_path(specifier) {
@@ -75,7 +79,7 @@ fn resolve(call: &mut Call<'_>, base: &str, specifier: &str) -> Result<String, F
         None => {
             return Err(Failure::Error(format!(
                 "Cannot find package '{specifier}' imported from {base}: programs can import \
-                 'std', 'os', and files by a path that begins with './', '../' or '/'"
+                 'std', 'os', 'dormouse', and files by a path that begins with './', '../' or '/'"
             )));
         }
     };
@@ -115,6 +119,9 @@ pub(super) fn tidy(path: &str) -> String {
 }
 
 fn source(call: &mut Call<'_>, path: &str) -> Result<Vec<u8>, Failure> {
+    if path == point::MODULE {
+        return Ok(point::MODULE_SOURCE.as_bytes().to_vec());
+    }
     let root = call.state().wasi().root().clone();
     let bytes = match read_file(&root, path) {
         Ok(bytes) => bytes,

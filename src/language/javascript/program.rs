@@ -1,9 +1,11 @@
 //! The prepared engine, and what happens to a program in it.
 
 use super::{
-    Data, event_loop,
+    Data,
+    event_loop::{self, Ended},
     exports::{Exports, address, pointer},
     modules::{meta, strip_mark},
+    point::with_point,
     saved::Handles,
     stream::{Fail, Streams},
 };
@@ -43,30 +45,69 @@ pub(super) fn run(
     program: &Program,
 ) -> Result<i32, Stop> {
     engine.attach(instance, program);
+    match begin(instance, engine, program)? {
+        Ok(main) => drive(instance, engine, main),
+        Err(Thrown(error)) => {
+            let code = engine.report(instance, error, false)?;
+            language(instance).streams.flush()?;
+            Ok(code)
+        }
+    }
+}
+
+/// Runs a program's top level; the promise that it is, if it is one.
+pub(super) fn begin(
+    instance: &mut Instance,
+    engine: &Engine,
+    program: &Program,
+) -> Evaluated<Option<i32>> {
     let (Entry::Code(source) | Entry::Script(source)) = &program.entry else {
         return Err(Stop::new("JavaScript runs source text only"));
     };
-    let code = match start(instance, engine, program)? {
-        Ok(()) => match evaluate(instance, engine, program, source)? {
-            Ok(main) => event_loop::run(instance, engine, main)?,
-            Err(Thrown(error)) => engine.report(instance, error, false)?,
-        },
-        Err(Thrown(error)) => engine.report(instance, error, false)?,
+    if let Err(thrown) = start(instance, engine, program)? {
+        return Ok(Err(thrown));
+    }
+    let main = match evaluate(instance, engine, program, source)? {
+        Ok(main) => main,
+        Err(thrown) => return Ok(Err(thrown)),
     };
-    language(instance).streams.flush()?;
-    Ok(code)
+    let is_promise = engine.exports.qjs_is_promise;
+    let is_promise = Engine::ask(instance, is_promise.func(), &[main])? != 0;
+    Ok(Ok(is_promise.then_some(main)))
 }
 
-fn language(instance: &mut Instance) -> &mut Data {
+/// Runs what is left to do after a program's top level; the exit code.
+pub(super) fn drive(
+    instance: &mut Instance,
+    engine: &Engine,
+    main: Option<i32>,
+) -> Result<i32, Stop> {
+    let ended = event_loop::run(instance, engine, main)?;
+    language(instance).streams.flush()?;
+    match ended {
+        Ended::Exit(code) => Ok(code),
+        Ended::AtPoint => Err(Stop::new(
+            "the program waits to be captured, but nobody does",
+        )),
+    }
+}
+
+pub(super) fn language(instance: &mut Instance) -> &mut Data {
     instance.store_mut().data_mut().language::<Data>()
 }
 
 /// Tells the runtime what this run is about.
 fn start(instance: &mut Instance, engine: &Engine, program: &Program) -> Evaluated<()> {
-    engine.fill_cells(instance)?;
     if program.name == PREPARED_ARGUMENT && program.args.is_empty() {
+        engine.fill_cells(instance)?;
         return Ok(Ok(()));
     }
+    tell(instance, engine, program)
+}
+
+/// The same, for a runtime that was prepared with any arguments.
+pub(super) fn tell(instance: &mut Instance, engine: &Engine, program: &Program) -> Evaluated<()> {
+    engine.fill_cells(instance)?;
     let mut text = program.name.replace('\0', "");
     for argument in &program.args {
         text.push('\0');
@@ -124,7 +165,7 @@ impl Engine {
 
     /// Gives the host's functions what they need. All that the host keeps for
     /// the language is made anew, so that nothing before this point can matter.
-    fn attach(&self, instance: &mut Instance, program: &Program) {
+    pub(super) fn attach(&self, instance: &mut Instance, program: &Program) {
         let state = instance.store_mut().data_mut();
         let streams = Streams::new(state.stdio(), self.handles.scratch);
         let data = state.language::<Data>();
@@ -266,6 +307,7 @@ impl Engine {
     fn run_module(&self, instance: &mut Instance, name: &str, source: &[u8]) -> Evaluated<i32> {
         let path = language(instance).guest_path.clone();
         let name = path.as_deref().unwrap_or(name);
+        let source = &with_point(language(instance).way, source);
         match self.compile(instance, name, source, Self::MODULE)? {
             Ok(module) => {
                 if let Some(path) = &path {

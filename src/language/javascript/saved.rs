@@ -1,6 +1,6 @@
 //! What the host must know of a prepared engine to wake a copy of its memory.
 
-use super::{cells, exports::Exports, program::Engine};
+use super::{cells, exports::Exports, point::Paused, program::Engine};
 use crate::{Error, ErrorKind, instance::Instance};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -35,6 +35,9 @@ const TAG_OBJECT: u64 = 0xffff_ffff;
 struct Saved {
     revision: u32,
     handles: Handles,
+    /// The program that waits in it, if it is not the engine alone.
+    #[serde(default)]
+    program: Option<Paused>,
 }
 
 impl Engine {
@@ -42,6 +45,23 @@ impl Engine {
     pub(crate) fn saved(&self) -> Value {
         let handles = serde_json::to_value(self.handles).unwrap_or_default();
         serde_json::json!({ "revision": REVISION, "handles": handles })
+    }
+
+    /// The same with a program that waits in the engine's memory.
+    pub(super) fn saved_with(&self, program: &Paused) -> Value {
+        let mut saved = self.saved();
+        saved["program"] = serde_json::to_value(program).unwrap_or_default();
+        saved
+    }
+
+    /// The program that waits in the engine's memory, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// When `saved` is not from [`Engine::saved`].
+    pub(super) fn paused(saved: &Value) -> Result<Option<Paused>, Error> {
+        let saved = Saved::deserialize(saved).map_err(wrong)?;
+        Ok(saved.program)
     }
 
     /// The prepared engine in `instance`, whose memory and globals are a copy

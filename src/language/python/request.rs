@@ -9,14 +9,16 @@ use std::collections::BTreeMap;
 
 /// The request to start `program`: a tuple of
 ///
-/// 0. `mode`: `"code"`, `"file"` or `"module"`;
+/// 0. `mode`: `"code"`, `"file"` or `"module"`; of a program that goes on from
+///    its snapshot point, `"on"`;
 /// 1. `argv`: what `sys.argv` becomes;
 /// 2. `path`: what `sys.path` begins with;
 /// 3. `env`: a dict, or `None` if there are no variables;
 /// 4. `cwd`: the current folder;
 /// 5. `terminal`: whether stdout is one;
 /// 6. `source`: for code text, if it is UTF-8; else, and for a file, bytes;
-///    for a module its name.
+///    for a module its name; `None` for a program that goes on;
+/// 7. `pauses`: whether it is captured at its snapshot point.
 ///
 /// Words that are not UTF-8 become what `os.fsdecode` makes of them.
 pub(super) fn start(
@@ -24,15 +26,17 @@ pub(super) fn start(
     grants: &Grants,
     guest_path: Option<&str>,
     terminal: bool,
+    pauses: bool,
 ) -> Vec<u8> {
     let name = guest_path.unwrap_or(&program.name);
     let (mode, first) = match &program.entry {
         Entry::Code(_) => ("code", "-c"),
         Entry::Script(_) => ("file", name),
+        Entry::Start => ("on", name),
         _ => ("module", "-m"),
     };
     let mut request = Marshal::default();
-    request.tuple(7);
+    request.tuple(8);
     request.text(mode);
     request.list(1 + program.args.len());
     request.text(first);
@@ -59,8 +63,10 @@ pub(super) fn start(
         },
         // It may be UTF-8 and say that it is something else.
         Entry::Script(code) => request.bytes(code),
+        Entry::Start => request.none(),
         _ => request.text(name),
     }
+    request.truth(pauses);
     request.0
 }
 
@@ -81,7 +87,10 @@ fn path<'a>(program: &Program, grants: &'a Grants, guest_path: Option<&'a str>) 
         .iter()
         .rfind(|(name, _)| name == "PYTHONPATH")
         .map_or("", |(_, value)| value);
-    std::iter::once(first)
+    // What goes on has its own folder on its path already.
+    let first = (program.entry != Entry::Start).then_some(first);
+    first
+        .into_iter()
         .chain(named.split(':').filter(|entry| !entry.is_empty()))
         .collect()
 }
@@ -103,7 +112,7 @@ impl Marshal {
 
     fn dict_or_none(&mut self, items: &BTreeMap<&str, &str>) {
         if items.is_empty() {
-            return self.0.push(b'N');
+            return self.none();
         }
         self.0.push(b'{');
         for (name, value) in items {
@@ -111,6 +120,10 @@ impl Marshal {
             self.text(value);
         }
         self.0.push(b'0');
+    }
+
+    fn none(&mut self) {
+        self.0.push(b'N');
     }
 
     fn truth(&mut self, truth: bool) {
@@ -161,10 +174,10 @@ mod tests {
     #[test]
     fn a_request_byte_for_byte() {
         let program = Program::code("p").args([&b"\xff\xc3\xa4"[..], b"x"]);
-        let request = start(&program, &Grants::default(), None, true);
+        let request = start(&program, &Grants::default(), None, true, false);
         let mut expected = b"(\x07\0\0\0a\x04\0\0\0code[\x03\0\0\0a\x02\0\0\0-c".to_vec();
         expected.extend(b"u\x05\0\0\0\xed\xb3\xbf\xc3\xa4a\x01\0\0\0x");
-        expected.extend(b"[\x01\0\0\0a\0\0\0\0Na\x01\0\0\0/Ta\x01\0\0\0p");
+        expected.extend(b"[\x01\0\0\0a\0\0\0\0Na\x01\0\0\0/Ta\x01\0\0\0pF");
         assert_eq!(request, expected);
     }
 

@@ -1,0 +1,2 @@
+import { snapshot_point } from 'dormouse';
+await snapshot_point();
