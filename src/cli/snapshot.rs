@@ -100,6 +100,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
     origin.args = origin_args;
     let program = program.args(guest_args.into_iter().map(OsString::into_encoded_bytes));
     let request = request(matches);
+    check_point(&request, &origin)?;
     let grants = args::grants(matches);
     origin.mounts = grants.mounts.iter().map(mounted).collect();
     let sandbox = Sandbox::new(&image)
@@ -115,6 +116,26 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
     }
     keep(matches, &captured.image(&origin)?)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A program in a language has its own way to say where, after which it finds
+/// arguments and randomness of its own; and its engine may need our functions.
+fn check_point(request: &Request, origin: &Origin) -> Result<(), Error> {
+    let Some(language) = origin.language else {
+        return Ok(());
+    };
+    if request.point.is_some() {
+        return Err(args::usage_error(format!(
+            "--at and --init are for Wasm modules; a {language} program calls \
+             dormouse.snapshot_point()"
+        )));
+    }
+    if request.portable && language == Language::JavaScript {
+        return Err(args::usage_error(
+            "--portable: a javascript program needs functions that only Dormouse has; leave it out",
+        ));
+    }
+    Ok(())
 }
 
 /// How an image remembers a mount: as the guest saw it.
