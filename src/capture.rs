@@ -13,7 +13,7 @@ use crate::{
         file::CapturedMemory,
         manifest::{ClockBase, Frame, OpenFile},
     },
-    instance::{Failure, Instance, Prepared},
+    instance::{Failure, Instance, Prepared, is_restorable},
     language::{self, javascript, python, wasm},
     program::Entry as ProgramEntry,
 };
@@ -99,6 +99,7 @@ pub(crate) fn capture(
             all.take(captured.rewrite(form, &Hot::None).map_err(refused)?);
         }
     }
+    all.in_place = !request.portable && is_restorable(&all.module)?;
     Ok(all)
 }
 

@@ -206,8 +206,32 @@ impl Sandbox {
         };
         if self.is_last {
             std::mem::forget(instance);
+        } else {
+            let is_at_its_end = matches!(ran.outcome.status, Status::Exit(_));
+            instance.rest(prepared, is_at_its_end);
         }
         Ok(ran)
+    }
+
+    /// An instance that has run `program`, or none yet, and is held.
+    #[cfg(feature = "bench")]
+    pub(crate) fn hold(mut self, program: &Program, runs: bool) -> Result<Instance, Error> {
+        let image = self.image.clone();
+        let reserving = image.reserve(self.metering(), self.limits.memory);
+        let prepared = image.prepared(self.metering())?;
+        let state = self.state(Instant::now(), program)?;
+        let mut instance = match Instance::of(prepared, state, reserving) {
+            Ok(instance) => instance,
+            Err(Failure::Error(error)) => return Err(error),
+            Err(Failure::Stop(stop, _)) => {
+                return Err(Error::new(ErrorKind::Engine, stop.to_string()));
+            }
+        };
+        if runs {
+            // How it ends is of no interest here.
+            let _ = language::run(&image, &mut instance, program)?;
+        }
+        Ok(instance)
     }
 
     pub(crate) fn image(&self) -> &Image {

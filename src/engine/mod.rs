@@ -1,22 +1,12 @@
 //! The interpreter: how wasmi is configured, modules are loaded, and running
 //! guests are stopped.
 
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "sessions, which come next, use all of it"
-)]
 pub(crate) mod ahead;
 mod config;
 mod load;
 #[allow(
     unsafe_code,
     reason = "memory is mapped under wasmi's, and trusted modules go unvalidated"
-)]
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "sessions, which come next, use all of it"
 )]
 pub(crate) mod mapping;
 mod meter;

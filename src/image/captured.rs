@@ -25,6 +25,8 @@ pub(crate) struct Captured {
     pub(crate) files: Vec<OpenFile>,
     /// What the language's host side keeps with the image.
     pub(crate) state: Value,
+    /// Whether instances can be brought back to it in place.
+    pub(crate) in_place: bool,
 }
 
 /// What was captured.
@@ -56,6 +58,7 @@ impl Captured {
         manifest.program.clone_from(&origin.program);
         manifest.mounts.clone_from(&origin.mounts);
         manifest.state.clone_from(&self.state);
+        manifest.in_place = self.in_place;
         file::write(&self.module, &self.memories, &manifest)
     }
 }

@@ -51,6 +51,10 @@ pub(crate) struct Manifest {
     /// What the language's host side keeps with the image.
     #[serde(default)]
     pub(crate) state: Value,
+    /// Whether instances can be brought back to the image in place: see
+    /// `instance::is_restorable`. Only believed of our own images.
+    #[serde(default)]
+    pub(crate) in_place: bool,
     /// Bytes of the module's sections, between the manifest and the memory.
     #[serde(default)]
     pub(crate) module: u64,
@@ -143,6 +147,7 @@ impl Manifest {
             program: None,
             mounts: Vec::new(),
             state: Value::Null,
+            in_place: false,
             module: 0,
             memories: Vec::new(),
         }

@@ -2,7 +2,7 @@
 
 use super::{Code, Instance, Prepared, State};
 use crate::{
-    Error, ErrorKind, Output, Stdin,
+    Error, ErrorKind, Image, Output, Program, Sandbox, Stdin,
     engine::{
         MAX_RECURSION_DEPTH, Meter, Metering,
         mapping::{Contents, Extent, Memories, PAGE, Reservation, Source, Trusted},
@@ -79,7 +79,7 @@ impl Dormant {
             MAX_RECURSION_DEPTH,
             |_| Ok(()),
         )?;
-        prepared.learn_reset(&wasm)?;
+        prepared.set_reset_in_place();
         Ok(Self {
             prepared,
             ready: None,
@@ -129,6 +129,18 @@ impl Dormant {
             Err(_) => Err(Error::new(ErrorKind::Engine, "it is not reset")),
         }
     }
+}
+
+/// An instance of a language's image, held by its process.
+pub struct Held(#[expect(dead_code, reason = "it is only to be there")] Instance);
+
+/// An instance of `image`, woken only, or, if `runs`, when it has run `program`.
+///
+/// # Errors
+///
+/// When it does not wake.
+pub fn hold(image: &Image, program: &Program, runs: bool) -> Result<Held, Error> {
+    Sandbox::new(image).hold(program, runs).map(Held)
 }
 
 impl Awake {

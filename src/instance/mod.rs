@@ -5,12 +5,10 @@ pub mod bench;
 mod call;
 mod cold;
 mod limiter;
-#[allow(dead_code, reason = "sessions, which come next, use all of it")]
 mod prepared;
-#[allow(dead_code, reason = "sessions, which come next, use all of it")]
 mod reset;
+mod resting;
 mod state;
-#[allow(dead_code, reason = "sessions, which come next, use all of it")]
 mod wake;
 
 #[cfg(test)]
@@ -18,10 +16,9 @@ mod tests;
 
 pub(crate) use call::{is_metered, settle, top_up};
 pub(crate) use cold::Cold;
-#[allow(unused_imports, reason = "sessions, which come next, use all of it")]
 pub(crate) use prepared::{Code, Prepared};
+pub(crate) use reset::is_restorable;
 pub(crate) use state::State;
-#[allow(unused_imports, reason = "sessions, which come next, use all of it")]
 pub(crate) use wake::{Reserving, WakeError};
 
 use crate::{
@@ -32,6 +29,7 @@ use crate::{
     },
 };
 use limiter::Limiter;
+use resting::Rested;
 use wasmi::{Linker, Store, Val};
 
 /// Whether an import has another type than what the host provides.
@@ -73,8 +71,8 @@ impl Instance {
         Self::instantiate(prepared, store, &prepared.linker)
     }
 
-    /// An instance of whatever `prepared` is: of a module, or, in what was
-    /// reserved for it, of an image.
+    /// An instance of whatever `prepared` is: of a module, or of an image: one
+    /// that rested, or else one in what was reserved for it.
     pub(crate) fn of(
         prepared: &Prepared,
         state: State,
@@ -83,7 +81,12 @@ impl Instance {
         let (Some(_), Some(reserving)) = (prepared.memories(), reserving) else {
             return Self::new(prepared, state);
         };
-        Self::wake(prepared, state, reserving.end()).map_err(|error| match error {
+        let woken = match prepared.resting.take(&state) {
+            Some(Rested::Instance(instance)) => instance.go_on(prepared, state),
+            Some(Rested::Space(reservation)) => Self::wake(prepared, state, reservation),
+            None => Self::wake(prepared, state, reserving.end()),
+        };
+        woken.map_err(|error| match error {
             WakeError::Failed(failure) => failure,
             WakeError::TooLarge(state) => Failure::Stop(state.meter.hit(Limit::Memory), state),
         })

@@ -1,6 +1,6 @@
 //! Modules that are ready to be instantiated.
 
-use super::{Cold, State, reset};
+use super::{Cold, State, resting::Resting};
 use crate::{
     Error, ErrorKind,
     engine::{
@@ -23,6 +23,7 @@ pub(crate) struct Prepared {
     pub(super) image: Option<ImageMemories>,
     /// Whether instances can be reset in place.
     in_place: OnceLock<bool>,
+    pub(super) resting: Resting,
 }
 
 /// The memories of an image, and the types that its module imports them with.
@@ -61,6 +62,7 @@ impl Prepared {
             linker,
             image: None,
             in_place: OnceLock::new(),
+            resting: Resting::default(),
         })
     }
 
@@ -115,6 +117,7 @@ impl Prepared {
             linker,
             image: Some(ImageMemories { memories, types }),
             in_place: OnceLock::new(),
+            resting: Resting::default(),
         })
     }
 
@@ -135,16 +138,9 @@ impl Prepared {
         self.image.as_ref().map(|image| &image.memories)
     }
 
-    /// Finds out whether instances of this image, whose module is `wasm`, can be
-    /// reset in place. That reads all of it, some 10 ms per megabyte of code,
-    /// so a process that resets nothing doesn't ask.
-    ///
-    /// # Errors
-    ///
-    /// When `wasm` can't be read.
-    pub(crate) fn learn_reset(&self, wasm: &[u8]) -> Result<bool, Error> {
-        let in_place = reset::is_restorable(wasm)?;
-        Ok(*self.in_place.get_or_init(|| in_place))
+    /// States that instances can be [reset in place](super::is_restorable).
+    pub(crate) fn set_reset_in_place(&self) {
+        self.in_place.get_or_init(|| true);
     }
 
     pub(super) fn is_reset_in_place(&self) -> bool {

@@ -2,8 +2,9 @@
 
 use super::Limiter;
 use crate::{
+    Error, ErrorKind, Output, Stdin,
     engine::Meter,
-    wasi::{Context, Stdio},
+    wasi::{Clock, Context, Random, Root, Stdio},
 };
 use std::{any::Any, sync::Arc};
 
@@ -28,6 +29,20 @@ impl State {
             meter,
             language: None,
         }
+    }
+
+    /// That of no run, for an instance that rests.
+    ///
+    /// # Errors
+    ///
+    /// When the host has no room for it.
+    pub(super) fn nobody() -> Result<Self, Error> {
+        let meter = Arc::new(Meter::new(None, None));
+        let stdio = Stdio::new(Stdin::default(), Output::Discard, Output::Discard, &meter)
+            .map_err(|error| Error::new(ErrorKind::Io, error.to_string()))?;
+        let clock = Clock::new(true, Arc::clone(&meter));
+        let context = Context::new(Root::new(&[], 0)?, stdio, clock, Random::new(Some(0))?)?;
+        Ok(Self::new(context, 0, None, meter))
     }
 
     pub(crate) fn wasi(&self) -> &Context {

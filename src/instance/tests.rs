@@ -102,7 +102,9 @@ impl Image {
             |_| Ok(()),
         )
         .unwrap_or_else(|error| panic!("{error}"));
-        prepared.learn_reset(&wasm).expect("readable");
+        if super::is_restorable(&wasm).expect("readable") {
+            prepared.set_reset_in_place();
+        }
         Self {
             prepared,
             path,

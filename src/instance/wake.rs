@@ -131,18 +131,21 @@ impl Instance {
         mut self,
         prepared: &Prepared,
         image: &ImageMemories,
-        mut state: State,
+        state: State,
     ) -> Result<Self, WakeError> {
-        let Some(awake) = &self.awake else {
-            return self.reset_anew(prepared, image, state);
-        };
-        if state.limiter.memory_left() > self.store.reservation().limit()
-            || !self.store.restore(&image.memories)?
-        {
+        if state.limiter.memory_left() > self.store.reservation().limit() || !self.rewind(image)? {
             return self.reset_anew(prepared, image, state);
         }
-        if !state.limiter.take(awake.taken) {
-            return Err(WakeError::TooLarge(Box::new(state)));
+        self.go_on(prepared, state)
+    }
+
+    /// Brings memory and globals back to the image; `false` where that can't be.
+    pub(super) fn rewind(&mut self, image: &ImageMemories) -> Result<bool, Error> {
+        let Some(awake) = &self.awake else {
+            return Ok(false);
+        };
+        if !self.store.restore(&image.memories)? {
+            return Ok(false);
         }
         for (global, value) in &awake.globals {
             global
@@ -153,6 +156,19 @@ impl Instance {
                         format!("a global can't be reset: {error}"),
                     )
                 })?;
+        }
+        Ok(true)
+    }
+
+    /// Goes on from the image, where it is, with `state`.
+    pub(super) fn go_on(
+        mut self,
+        prepared: &Prepared,
+        mut state: State,
+    ) -> Result<Self, WakeError> {
+        let taken = self.awake.as_ref().map(|awake| awake.taken);
+        if !taken.is_none_or(|taken| state.limiter.take(taken)) {
+            return Err(WakeError::TooLarge(Box::new(state)));
         }
         *self.store.data_mut() = state;
         if prepared.engine.metering() == Metering::On {

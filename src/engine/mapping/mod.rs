@@ -15,8 +15,7 @@
 //! 3. [`MappedStore::restore`] rewrites the pages that a run has dirtied, or
 //!    drops them where they are many.
 //!
-//! A [`Pool`] makes reservations while nobody waits for them. [`MappedFile`],
-//! [`Trusted`] and [`use_large_pages`] are here for their `unsafe`.
+//! [`MappedFile`], [`Trusted`] and [`use_large_pages`] are here for their `unsafe`.
 //!
 //! Where that can't be (no `mmap`, an image that lies in memory or unaligned,
 //! address space that is short), the reservation is empty, wasmi allocates, and
@@ -35,7 +34,6 @@ mod file;
 mod heap;
 #[cfg(target_os = "linux")]
 mod pagemap;
-mod pool;
 mod reservation;
 #[cfg(unix)]
 mod space;
@@ -50,7 +48,6 @@ mod tests;
 pub(crate) use contents::{Contents, Extent, Memories, Source};
 pub(crate) use file::MappedFile;
 pub(crate) use heap::use_large_pages;
-pub(crate) use pool::Pool;
 pub(crate) use reservation::Reservation;
 pub(crate) use store::MappedStore;
 pub(crate) use trusted::{Trusted, module_unchecked};

@@ -97,7 +97,6 @@ impl<T> MappedStore<T> {
     }
 
     /// Whether all memories are mapped rather than copied.
-    #[cfg(test)]
     pub(crate) fn is_mapped(&self) -> bool {
         self.memories.iter().all(|placed| placed.is_mapped)
     }

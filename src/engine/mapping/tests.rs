@@ -1,6 +1,6 @@
 //! What the mapping promises, mapped and copied alike.
 
-use super::{Contents, Extent, MappedFile, MappedStore, Memories, PAGE, Pool, Reservation, Source};
+use super::{Contents, Extent, MappedFile, MappedStore, Memories, PAGE, Reservation, Source};
 use std::{fs::File, io::Write, sync::Arc};
 use wasmi::{Engine, Memory, MemoryType, Store};
 
@@ -277,19 +277,5 @@ fn the_heap_serves_on_in_large_pages() {
     assert!(before.iter().all(|byte| *byte == 1));
     for (block, n) in after.iter().zip(0..) {
         assert!(block.iter().all(|byte| *byte == n));
-    }
-}
-
-#[test]
-fn a_pool_never_runs_dry_and_ends() {
-    for (memories, is_mapped) in sources() {
-        let pool = Pool::new(memories.clone(), 1 << 20, 2);
-        for _ in 0..10 {
-            let (store, memory) = wake(&memories, pool.take());
-            assert_eq!(pages(&store, memory), EXPECTED);
-            assert_eq!(store.is_mapped(), is_mapped);
-        }
-        // Waits for its thread.
-        drop(pool);
     }
 }
