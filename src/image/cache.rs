@@ -22,6 +22,7 @@ use crate::{
     engine::{self, Engine, MAX_RECURSION_DEPTH, Metering},
     guests::Lock,
     image::manifest::{FORMAT, TOOL},
+    instance::cold_code,
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -264,12 +265,17 @@ impl Images {
 
 const OWN: &str = "own";
 
-/// Checks that `image` is whole, and its module valid: nobody will again.
+/// Checks that `image` is whole, and valid its module and what that loads on
+/// demand: nobody will again.
 pub(crate) fn validate(image: &[u8]) -> Result<(), Error> {
     let parts = file::read(image)?;
     let module = parts.module(image);
     let engine = Engine::new(Metering::Off, MAX_RECURSION_DEPTH);
-    engine::load(&engine, module).map(|_| ())
+    engine::load(&engine, module)?;
+    match cold_code(module) {
+        Some(cold) => engine::load(&engine, cold).map(|_| ()),
+        None => Ok(()),
+    }
 }
 
 fn find_in(folder: &Folder, key: &Key) -> Option<Opened> {

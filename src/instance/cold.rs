@@ -59,18 +59,22 @@ impl Cold {
     }
 
     fn parse(&self, engine: &Engine) -> Option<Module> {
-        let main = self.wasm.get(..self.length)?;
-        let wasm = Parser::new(0).parse_all(main).find_map(|part| match part {
-            Ok(Payload::CustomSection(section)) if section.name() == COLD => Some(section.data()),
-            _ => None,
-        })?;
+        let wasm = cold_code(self.wasm.get(..self.length)?)?;
         if self.is_trusted {
-            // It was validated with the main module, when that was split.
+            // It was validated with the main module.
             module_unchecked(engine, &Trusted::built_here(wasm)).ok()
         } else {
             crate::engine::load(engine, wasm).ok()
         }
     }
+}
+
+/// The cold code in the module `main`, if it was split.
+pub(crate) fn cold_code(main: &[u8]) -> Option<&[u8]> {
+    Parser::new(0).parse_all(main).find_map(|part| match part {
+        Ok(Payload::CustomSection(section)) if section.name() == COLD => Some(section.data()),
+        _ => None,
+    })
 }
 
 fn broken(what: &str) -> Stop {

@@ -15,7 +15,7 @@ mod wake;
 mod tests;
 
 pub(crate) use call::{is_metered, settle, top_up};
-pub(crate) use cold::Cold;
+pub(crate) use cold::{Cold, cold_code};
 pub(crate) use prepared::{Code, Prepared};
 pub(crate) use reset::is_restorable;
 pub(crate) use state::State;

@@ -192,6 +192,16 @@ fn a_foreign_image_is_validated() {
         .exits(1)
         .says(&["not valid Wasm"]);
     assert!(!dir.exists("evil"));
+
+    // In the part of the code that is loaded when it is first called.
+    let mut outer = wat::parse_str("(module (func (export \"_start\")))").expect("well-formed");
+    section(&mut outer, "dormouse.cold", |at| at, &module);
+    let path = dir.write("evil.dormouse", image(&outer, "", 0, &[]));
+    own(&dir, &[text(&path)]).exits(0);
+    own(&dir, &["bundle", text(&path), "-o", text(&bundle)])
+        .exits(1)
+        .says(&["not valid Wasm"]);
+    assert!(!dir.exists("evil"));
 }
 
 #[test]
@@ -353,12 +363,6 @@ fn what_a_snapshot_is_asked_for_is_checked_first() {
         &["/nowhere.wasm", "-o", out],
         1,
         &["/nowhere.wasm: no such file"],
-    );
-    let script = dir.write("app.py", "print(1)");
-    refused(
-        &[text(&script), "-o", out],
-        1,
-        &["app.py", "python programs"],
     );
     let junk = dir.write("junk.wasm", "junk");
     refused(
