@@ -2,18 +2,24 @@
 (host, internals) => {
   'use strict';
   const P = internals.primordials;
-  const { setImmediate } = internals.timers;
+  let waiting; // fulfils the promise that the program is captured with
 
   const dormouse = {
     // Where `dormouse snapshot` captures the program: each run of the image goes
-    // on where this promise is awaited, at the event loop's next turn. In any
-    // other run it is fulfilled at once.
+    // on where this promise is awaited. In any other run it is fulfilled at once.
     snapshot_point: () =>
       new P.Promise((resolve) => {
-        if (host.snapshot_point()) setImmediate(resolve);
+        if (host.snapshot_point()) waiting = resolve;
         else resolve();
       }),
   };
   P.defineProperty(dormouse, P.Symbol.toStringTag, { value: 'dormouse' });
   internals.global('dormouse', dormouse);
+
+  internals.goOn = () => {
+    if (waiting === undefined) return;
+    internals.forgetEnvironment();
+    waiting();
+    waiting = undefined;
+  };
 }

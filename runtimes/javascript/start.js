@@ -3,9 +3,12 @@
   'use strict';
   const P = internals.primordials;
 
-  // At the beginning of a run, unless its arguments are these: nothing that
-  // differs between runs is known before.
-  const start = (args) => internals.global('scriptArgs', P.split(args, '\0'));
+  // At the beginning of a run, unless its arguments are these, and where a
+  // program goes on: nothing that differs between runs is known before.
+  const start = (args) => {
+    internals.global('scriptArgs', P.split(args, '\0'));
+    internals.goOn();
+  };
   internals.global('scriptArgs', ['-c']);
 
   internals.hooks = {

@@ -11,6 +11,9 @@
 
   // Environment: the run's own, plus what the program sets.
   let environment;
+  internals.forgetEnvironment = () => {
+    environment = undefined;
+  };
   function env() {
     if (environment !== undefined) return environment;
     environment = new P.Map();

@@ -55,6 +55,7 @@ fn bundled() -> Result<Option<ExitCode>, Error> {
     let Some((opened, options)) = image::bundle::of_this_process()? else {
         return Ok(None);
     };
+    crate::engine::mapping::use_large_pages();
     let image = Image::opened(opened)?;
     run::run_bundled(&image, options, std::env::args_os()).map(Some)
 }

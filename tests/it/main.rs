@@ -2,6 +2,7 @@
 //! library. One module per topic; `support` has what they share.
 #![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
+mod apps;
 mod cli;
 mod guests;
 mod images;
