@@ -17,6 +17,12 @@ use wasmparser::{FuncValidator, Operator, ValidatorResources};
 /// block's parameters, of which validators allow so many.
 const MAX_OPERANDS: usize = 1000;
 
+/// Parameters and locals of one function that validators allow.
+const MAX_LOCALS: usize = 50_000;
+
+/// Bytes of one function's body that validators allow.
+const MAX_BODY: usize = 7_654_321;
+
 /// A function's calls, and where its outer operands must be kept at hand.
 pub(crate) struct Analysis {
     /// Parameters, then declared locals.
@@ -40,6 +46,8 @@ pub(crate) struct Save {
     pub(crate) base: usize,
     /// The enclosing block's operands, those that the block takes among them.
     pub(crate) types: Vec<ValType>,
+    /// What the block takes, if it is a loop.
+    pub(crate) loop_params: Vec<ValType>,
 }
 
 /// A call that can be reached.
@@ -193,10 +201,7 @@ impl<'s, 'a> Walk<'s, 'a> {
     }
 
     fn invalid(&self, error: &wasmparser::BinaryReaderError) -> Error {
-        Error::refused(format!(
-            "{} can't be captured: {error}",
-            self.source.describe(self.function.index)
-        ))
+        self.source.invalid(self.function.index, error)
     }
 
     fn height(&self) -> usize {
@@ -251,6 +256,10 @@ impl<'s, 'a> Walk<'s, 'a> {
             offset: start,
             base: outer_base,
             types: outer.clone(),
+            loop_params: match kind {
+                LevelKind::Loop => params.clone(),
+                _ => Vec::new(),
+            },
         });
         Ok(Some(Control {
             level: Level {
@@ -342,14 +351,8 @@ impl<'s, 'a> Walk<'s, 'a> {
         let results = val_types(self.source.types[ty as usize].results())?;
         let below = self.height() - results.len();
         let operands = self.operands(current.level.base, below)?;
-        if operands.len() + results.len() > MAX_OPERANDS {
-            return Err(Error::refused(format!(
-                "{} can't be captured: the call at offset {start:#x} has {} operands below it, \
-                 and at most {MAX_OPERANDS} can be saved",
-                self.source.describe(self.function.index),
-                operands.len()
-            )));
-        }
+        let values = operands.len() + results.len();
+        admitted_block(self.source, self.function.index, start, values)?;
         let levels = match self.detail {
             Detail::LevelsOf(wanted) if wanted == ordinal => self
                 .control
@@ -390,6 +393,44 @@ impl<'s, 'a> Walk<'s, 'a> {
             self.analysis.saves.push(save);
         }
     }
+}
+
+/// Refuses to make a function that validators don't admit.
+pub(crate) fn admitted(
+    source: &Source<'_>,
+    function: u32,
+    locals: usize,
+    body: usize,
+) -> Result<(), Error> {
+    let (what, limit) = if locals > MAX_LOCALS {
+        ("locals", MAX_LOCALS)
+    } else if body > MAX_BODY {
+        ("bytes of code", MAX_BODY)
+    } else {
+        return Ok(());
+    };
+    Err(Error::refused(format!(
+        "{} can't be captured: it is so large that what is made of it would have more than \
+         {limit} {what}",
+        source.describe(function)
+    )))
+}
+
+/// Refuses to make a block that takes or gives more than validators admit.
+pub(crate) fn admitted_block(
+    source: &Source<'_>,
+    function: u32,
+    offset: usize,
+    operands: usize,
+) -> Result<(), Error> {
+    if operands <= MAX_OPERANDS {
+        return Ok(());
+    }
+    Err(Error::refused(format!(
+        "{} can't be captured: at offset {offset:#x} there are {operands} operands, and at most \
+         {MAX_OPERANDS} can be saved",
+        source.describe(function)
+    )))
 }
 
 fn position(operators: &wasmparser::OperatorsReader<'_>) -> usize {

@@ -27,7 +27,13 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Reason::Malformed(error) => write!(f, "the module can't be rewritten: {error}"),
+            Reason::Malformed(error) => {
+                let cause = match &**error {
+                    wasm_encoder::reencode::Error::ParseError(cause) => cause as &dyn fmt::Display,
+                    other => other,
+                };
+                write!(f, "the module can't be rewritten: {cause}")
+            }
             Reason::Refused(message) => f.write_str(message),
         }
     }

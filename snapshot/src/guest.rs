@@ -41,3 +41,17 @@ pub enum Reference {
     /// Something of the host's.
     Extern,
 }
+
+impl<G: Guest + ?Sized> Guest for &G {
+    fn global(&self, name: &str) -> Option<Value> {
+        (**self).global(name)
+    }
+
+    fn memory(&self, name: &str) -> Option<&[u8]> {
+        (**self).memory(name)
+    }
+
+    fn table(&self, name: &str) -> Option<Vec<Reference>> {
+        (**self).table(name)
+    }
+}

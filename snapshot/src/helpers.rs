@@ -28,6 +28,9 @@ pub(crate) struct Helpers {
     pub(crate) first: u32,
 }
 
+/// The length of a log that found no more memory.
+pub(crate) const OVERFLOWN: u32 = u32::MAX;
+
 /// How many globals, from `unwinding` on.
 pub(crate) const GLOBALS: u32 = 4;
 
@@ -110,6 +113,8 @@ impl Helpers {
             I::I32Const(-1),
             I::I32Eq,
             I::If(BlockType::Empty),
+            I::I32Const(OVERFLOWN.cast_signed()),
+            I::GlobalSet(self.length),
             I::Unreachable,
             I::End,
             I::End,

@@ -54,6 +54,10 @@ const LOG_PAGES: u64 = 16;
 /// Pages that the log may grow to: 1 GiB.
 const MAX_LOG_PAGES: u64 = 16 << 10;
 
+/// Memories, and tables, of one module that validators allow.
+const MAX_MEMORIES: usize = 100;
+const MAX_TABLES: usize = 100;
+
 /// A module that can be captured, and what is needed to understand what it
 /// leaves behind.
 pub struct Instrumented<'a> {
@@ -109,6 +113,7 @@ impl<'a> Instrumented<'a> {
         let source = Source::parse(wasm)?;
         let effects = source.effects()?;
         let import = find(&source, point)?;
+        refuse_many(&source)?;
         let helpers = Helpers {
             log: count(source.memories.len()),
             references: count(source.tables.len()),
@@ -173,9 +178,15 @@ fn find(source: &Source<'_>, point: &Point) -> Result<Option<u32>, Error> {
         )));
     };
     let params = source.function_type(index).params();
-    for (arg, _) in args {
+    for (arg, value) in args {
         match params.get(*arg as usize) {
-            Some(wasmparser::ValType::I32 | wasmparser::ValType::I64) => {}
+            Some(wasmparser::ValType::I64) => {}
+            Some(wasmparser::ValType::I32) if in_32_bits(*value) => {}
+            Some(wasmparser::ValType::I32) => {
+                return Err(Error::refused(format!(
+                    "argument {arg} of {module}.{name} is of type i32 and never equals {value}"
+                )));
+            }
             Some(ty) => {
                 return Err(Error::refused(format!(
                     "argument {arg} of {module}.{name} is of type {ty}; only integers can be \
@@ -192,6 +203,25 @@ fn find(source: &Source<'_>, point: &Point) -> Result<Option<u32>, Error> {
         }
     }
     Ok(Some(index))
+}
+
+/// There must be room for the log, and for the tables of references.
+fn refuse_many(source: &Source<'_>) -> Result<(), Error> {
+    let (memories, tables) = (source.memories.len(), source.tables.len());
+    if memories < MAX_MEMORIES && tables + 1 < MAX_TABLES {
+        return Ok(());
+    }
+    Err(Error::refused(format!(
+        "the module has {memories} memories and {tables} tables; to be captured, it may have no \
+         more than {} and {}",
+        MAX_MEMORIES - 1,
+        MAX_TABLES - 2
+    )))
+}
+
+/// Whether an `i32`, signed or not, can have this value.
+fn in_32_bits(value: u64) -> bool {
+    u32::try_from(value).is_ok() || i32::try_from(value.cast_signed()).is_ok()
 }
 
 fn check_init(source: &Source<'_>, name: &str) -> Result<(), Error> {
@@ -232,6 +262,7 @@ impl<'i, 'a> Assembly<'i, 'a> {
             && of.effects.drops_data.is_empty()
             && of.effects.drops_elements.is_empty()
         {
+            each(defined().collect(), |function| of.source.validate(function))?;
             bodies.extend(defined().map(|function| function.body.as_bytes().to_vec()));
         } else {
             let analyses = each(defined().collect(), |function| {
@@ -336,8 +367,7 @@ impl<'i, 'a> Assembly<'i, 'a> {
             let ty = redirect.global_type(*ty)?;
             globals.global(ty, &redirect.const_expr(init.clone())?);
         }
-        let flags = self.of.effects.drops_data.len() + self.of.effects.drops_elements.len();
-        for _ in 0..helpers::GLOBALS + count(flags) {
+        for _ in 0..helpers::GLOBALS + self.of.flags() {
             let ty = GlobalType {
                 val_type: ValType::I32,
                 mutable: true,
@@ -422,22 +452,31 @@ impl Instrumented<'_> {
     fn dropped_flags(&self) -> Vec<(String, u32)> {
         let data = self.effects.drops_data.iter();
         let elements = self.effects.drops_elements.iter();
-        data.map(|index| export::dropped_data(*index))
-            .chain(elements.map(|index| export::dropped_element(*index)))
-            .zip(self.helpers.unwinding + helpers::GLOBALS..)
+        data.map(|index| (export::dropped_data(*index), self.dropped_data(*index)))
+            .chain(elements.map(|index| {
+                let name = export::dropped_element(*index);
+                (name, self.dropped_element(*index))
+            }))
             .collect()
     }
 
-    /// The global to set when the data (or element) segment is dropped.
-    pub(crate) fn dropped_flag(&self, data: bool, index: u32) -> u32 {
-        let first = self.helpers.unwinding + helpers::GLOBALS;
-        let (before, list) = if data {
-            (0, &self.effects.drops_data)
-        } else {
-            (self.effects.drops_data.len(), &self.effects.drops_elements)
-        };
-        let position = list.iter().position(|dropped| *dropped == index);
-        first + count(before + position.unwrap_or_default())
+    /// How many such globals there are: one for every segment, if any may be
+    /// dropped.
+    fn flags(&self) -> u32 {
+        if self.effects.drops_data.is_empty() && self.effects.drops_elements.is_empty() {
+            return 0;
+        }
+        count(self.source.data.len() + self.source.elements.len())
+    }
+
+    /// The global to set when the data segment is dropped.
+    pub(crate) fn dropped_data(&self, index: u32) -> u32 {
+        self.helpers.unwinding + helpers::GLOBALS + index
+    }
+
+    /// The global to set when the element segment is dropped.
+    pub(crate) fn dropped_element(&self, index: u32) -> u32 {
+        self.dropped_data(count(self.source.data.len())) + index
     }
 }
 

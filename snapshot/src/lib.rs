@@ -78,6 +78,7 @@
 #![forbid(unsafe_code)]
 
 mod analysis;
+mod appended;
 mod cover;
 mod error;
 mod guest;

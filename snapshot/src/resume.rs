@@ -26,21 +26,21 @@
 
 use crate::{
     Error,
-    analysis::{Level, LevelKind, local_index},
+    analysis::{Level, LevelKind, admitted, admitted_block, local_index},
     helpers::zero,
     source::Source,
     state::{Constant, Frame},
     types::Types,
 };
 use wasm_encoder::{Function, Ieee32, Ieee64, Instruction as I, ValType};
-use wasmparser::Operator;
+use wasmparser::{BinaryReader, Operator, OperatorsReader};
 
 /// The type and body of the function that goes on from `frame`.
 pub(crate) fn continuation(
     source: &Source<'_>,
     frame: &Frame,
     types: &mut Types,
-) -> Result<(u32, Function), Error> {
+) -> Result<(u32, Vec<u8>), Error> {
     let site = &frame.analysis.sites[frame.site];
     let ty = types.function(&site.results, &frame.analysis.results);
     let mut locals = frame.analysis.locals.clone();
@@ -55,7 +55,33 @@ pub(crate) fn continuation(
     };
     writer.locals();
     writer.outside_loops()?;
-    Ok((ty, writer.out))
+    let locals = site.results.len() + frame.locals.len() + 1;
+    let body = writer.out.into_raw_body();
+    admitted(source, frame.function, locals, body.len())?;
+    Ok((ty, body))
+}
+
+/// The calls that are all that `frame` still does, if it needs no function of
+/// its own to go on: a driver's, mostly.
+pub(crate) fn calls(source: &Source<'_>, frame: &Frame) -> Result<Option<Vec<u32>>, Error> {
+    let site = &frame.analysis.sites[frame.site];
+    let Some(function) = source.body(frame.function) else {
+        return Ok(None);
+    };
+    let mut calls = Vec::new();
+    if site.depth > 0 || !site.operands.is_empty() {
+        return Ok(None);
+    }
+    let end = usize::try_from(function.body.range().end).unwrap_or(usize::MAX);
+    let rest = BinaryReader::new(&source.wasm[site.end..end], 0);
+    for operator in OperatorsReader::new(rest) {
+        match operator? {
+            Operator::Call { function_index } => calls.push(function_index),
+            Operator::End => {}
+            _ => return Ok(None),
+        }
+    }
+    Ok(Some(calls))
 }
 
 /// The instruction that gives `constant`.
@@ -259,6 +285,8 @@ impl Writer<'_, '_> {
             }
         };
         let resuming = self.resuming();
+        let function = self.frame.function;
+        admitted_block(self.source, function, this.start, operands.len())?;
         let ty = self.types.block(&this.params, &operands);
         self.put(&I::LocalGet(resuming));
         self.put(&I::If(ty));
@@ -344,7 +372,7 @@ pub(crate) fn driver(
     continuations: impl Iterator<Item = u32>,
     results: &[ValType],
     types: &mut Types,
-) -> (u32, Function) {
+) -> (u32, Vec<u8>) {
     let mut out = Function::new([]);
     for constant in call.1 {
         out.instruction(&instruction(*constant));
@@ -354,5 +382,5 @@ pub(crate) fn driver(
         out.instruction(&I::Call(continuation));
     }
     out.instruction(&I::End);
-    (types.function(&[], results), out)
+    (types.function(&[], results), out.into_raw_body())
 }

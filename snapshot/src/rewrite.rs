@@ -7,26 +7,32 @@
 
 use crate::{
     Error,
+    appended::{APPENDED, Appended, live},
     instrument::{count, export},
-    resume::{continuation, driver, instruction},
-    source::{OURS, Source, val_types},
+    resume::{calls, continuation, driver, instruction},
+    source::{Defined, OURS, Source, val_types},
     state::{Constant, Entry, State},
     types::Types,
     valid::validate,
 };
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 use wasm_encoder::{
     CodeSection, ConstExpr, CustomSection, DataCountSection, DataSection, ElementSection, Elements,
-    Encode, EntityType, ExportKind, ExportSection, Function, FunctionSection, GlobalSection,
-    ImportSection, Instruction, MemorySection, MemoryType, Module, RefType, StartSection,
-    TableSection, TableType,
+    Encode, EntityType, ExportKind, ExportSection, FunctionSection, GlobalSection, ImportSection,
+    MemorySection, MemoryType, Module, RefType, StartSection, TableSection, TableType,
     reencode::{Reencode, RoundtripReencoder, utils},
 };
-use wasmparser::{ElementKind, Operator};
+use wasmparser::{ElementKind, ExternalKind};
 
-/// The custom section that tells which functions a rewrite appended: the
-/// index of the first, and how many.
-pub(crate) const APPENDED: &str = "dormouse.appended";
+/// Bytes of code that continuations may have in all: a deep recursion of a
+/// large function would fill the memory of the host.
+const MAX_CODE: usize = 256 << 20;
+
+/// The body of a function that nothing calls: no locals, `unreachable`, `end`.
+const UNREACHABLE: &[u8] = &[0x00, 0x00, 0x0b];
 
 /// Where the rewritten module's memories come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,12 +112,25 @@ impl State<'_> {
     }
 }
 
+/// A function that the driver calls.
+enum Link {
+    /// That continuation, counted from the innermost.
+    Made(usize),
+    /// One that is there.
+    Kept(u32),
+}
+
 struct Assembly<'s> {
     state: &'s State<'s>,
     source: &'s Source<'s>,
     form: Form,
     types: Types,
-    appended: Vec<(u32, Function)>,
+    /// What earlier rewrites appended.
+    before: Appended,
+    /// Types and bodies of all functions from `before.functions` on.
+    appended: Vec<(u32, Cow<'s, [u8]>)>,
+    /// The function that goes on from the point.
+    driver: Option<u32>,
     /// What goes into the table of hot functions, if there is to be one.
     hot: Option<Vec<u32>>,
 }
@@ -119,26 +138,17 @@ struct Assembly<'s> {
 impl<'s> Assembly<'s> {
     fn new(state: &'s State<'s>, form: Form, hot: &Hot) -> Result<Self, Error> {
         let source = state.source;
-        let mut types = Types::new(&source.types)?;
-        let mut appended = Vec::new();
-        for frame in &state.frames {
-            appended.push(continuation(source, frame, &mut types)?);
-        }
-        if let Some((import, args)) = &state.call {
-            let first = count(source.functions.len());
-            let continuations = first..first + count(appended.len());
-            let outermost = state.frames.last().map_or(*import, |frame| frame.function);
-            let results = val_types(source.function_type(outermost).results())?;
-            appended.push(driver((*import, args), continuations, &results, &mut types));
-        }
         let mut assembly = Self {
             state,
             source,
             form,
-            types,
-            appended,
+            types: Types::new(&source.types)?,
+            before: Appended::of(source),
+            appended: Vec::new(),
+            driver: None,
             hot: None,
         };
+        assembly.append()?;
         assembly.hot = match hot {
             Hot::None => None,
             Hot::All => Some((source.imported_functions..assembly.functions()).collect()),
@@ -148,12 +158,101 @@ impl<'s> Assembly<'s> {
 
     /// How many functions the module has.
     fn functions(&self) -> u32 {
-        count(self.source.functions.len() + self.appended.len())
+        self.before.functions + count(self.appended.len())
     }
 
-    /// The function that goes on from the point.
-    fn driver(&self) -> u32 {
-        self.functions() - 1
+    /// Makes the continuations and the driver.
+    fn append(&mut self) -> Result<(), Error> {
+        let (state, source) = (self.state, self.source);
+        let mut types = Vec::new();
+        let mut bodies = Vec::new();
+        let mut chain = Vec::new();
+        let mut size = 0;
+        for frame in &state.frames {
+            if let Some(calls) = calls(source, frame)? {
+                chain.extend(calls.into_iter().map(Link::Kept));
+                continue;
+            }
+            chain.push(Link::Made(bodies.len()));
+            let (ty, body) = continuation(source, frame, &mut self.types)?;
+            size += body.len();
+            if size > MAX_CODE {
+                return Err(Error::refused(format!(
+                    "the {} functions on the stack at the point have more than {} MiB of code \
+                     still to run; choose a point where it is flatter",
+                    state.frames.len(),
+                    MAX_CODE >> 20
+                )));
+            }
+            types.push(ty);
+            bodies.push(body);
+        }
+        let first = self.before.functions;
+        let kept = chain.iter().filter_map(|link| match link {
+            Link::Kept(index) => Some(*index),
+            Link::Made(_) => None,
+        });
+        let live = live(source, first, self.callable().chain(kept), &bodies)?;
+        let mut free = (first..).filter(|index| !live.contains(index));
+        let places: Vec<u32> = free.by_ref().take(bodies.len()).collect();
+        let mut made: BTreeMap<u32, (u32, Vec<u8>)> = places
+            .iter()
+            .copied()
+            .zip(types.into_iter().zip(bodies))
+            .collect();
+        if let Some((import, args)) = &state.call {
+            let outermost = state.frames.last().map_or(*import, |frame| frame.function);
+            let results = val_types(source.function_type(outermost).results())?;
+            let chain = chain.iter().map(|link| match link {
+                Link::Kept(index) => *index,
+                Link::Made(made) => places[*made],
+            });
+            let driver = driver((*import, args), chain, &results, &mut self.types);
+            self.driver = free.next();
+            made.extend(self.driver.map(|place| (place, driver)));
+        }
+        let last = made.keys().chain(&live).max().copied();
+        for index in last.into_iter().flat_map(|last| first..=last) {
+            let function = match (made.remove(&index), source.body(index)) {
+                (Some((ty, body)), _) => (ty, body.into()),
+                (None, Some(function)) if live.contains(&index) => {
+                    (function.ty, function.body.as_bytes().into())
+                }
+                // Free, and there are no more functions to put there.
+                _ => (self.types.function(&[], &[]), UNREACHABLE.into()),
+            };
+            self.appended.push(function);
+        }
+        Ok(())
+    }
+
+    /// Functions that the host, or an indirect call, can still reach.
+    fn callable(&self) -> impl Iterator<Item = u32> {
+        let source = self.source;
+        let entry = self.entry();
+        let exported = source
+            .exports
+            .iter()
+            .filter(move |export| export.kind == ExternalKind::Func && entry != Some(export.name))
+            .map(|export| export.index);
+        let tables = self.state.tables.iter().flatten().flatten();
+        exported
+            .chain(tables.filter_map(|function| *function))
+            .chain(self.referred())
+    }
+
+    /// The export that goes on from the point.
+    fn entry(&self) -> Option<&'s str> {
+        match &self.state.entry {
+            Some(Entry::Export(name)) => Some(name.as_str()),
+            _ => None,
+        }
+    }
+
+    /// The functions that were there before any rewrite.
+    fn originals(&self) -> &'s [Defined<'s>] {
+        let defined = self.before.functions - self.source.imported_functions;
+        &self.source.defined[..defined as usize]
     }
 
     fn module(&self) -> Result<Vec<u8>, Error> {
@@ -161,9 +260,9 @@ impl<'s> Assembly<'s> {
         module.section(&self.types.section());
         module.section(&self.imports()?);
         let mut functions = FunctionSection::new();
-        let defined = &self.source.functions[self.source.imported_functions as usize..];
-        for ty in defined.iter().chain(self.appended.iter().map(|(ty, _)| ty)) {
-            functions.function(*ty);
+        let originals = self.originals().iter().map(|function| function.ty);
+        for ty in originals.chain(self.appended.iter().map(|(ty, _)| *ty)) {
+            functions.function(ty);
         }
         module.section(&functions);
         module.section(&self.tables()?);
@@ -172,8 +271,7 @@ impl<'s> Assembly<'s> {
         }
         module.section(&self.globals()?);
         module.section(&self.exports());
-        if self.state.entry == Some(Entry::Start) {
-            let function_index = self.driver();
+        if let (Some(Entry::Start), Some(function_index)) = (&self.state.entry, self.driver) {
             module.section(&StartSection { function_index });
         }
         module.section(&self.elements()?);
@@ -182,7 +280,7 @@ impl<'s> Assembly<'s> {
             let count = data.len();
             module.section(&DataCountSection { count });
         }
-        module.section(&self.code()?);
+        module.section(&self.code());
         module.section(&data);
         self.custom_sections(&mut module);
         Ok(module.finish())
@@ -254,20 +352,16 @@ impl<'s> Assembly<'s> {
     }
 
     fn exports(&self) -> ExportSection {
-        let entry = match &self.state.entry {
-            Some(Entry::Export(name)) => Some(name.as_str()),
-            _ => None,
-        };
+        let entry = self.entry();
         let mut exports = ExportSection::new();
         for export in &self.source.exports {
             if export.name.starts_with(OURS) {
                 continue;
             }
             let kind: ExportKind = export.kind.into();
-            let index = if kind == ExportKind::Func && entry == Some(export.name) {
-                self.driver()
-            } else {
-                export.index
+            let index = match self.driver {
+                Some(driver) if kind == ExportKind::Func && entry == Some(export.name) => driver,
+                _ => export.index,
             };
             exports.export(export.name, kind, index);
         }
@@ -289,7 +383,7 @@ impl<'s> Assembly<'s> {
     fn elements(&self) -> Result<ElementSection, Error> {
         let mut section = ElementSection::new();
         let captured = self.state.tables.as_ref();
-        for (index, element) in (0..).zip(&self.source.elements) {
+        for (index, element) in (0..self.before.elements).zip(&self.source.elements) {
             let dropped = match element.kind {
                 ElementKind::Active { .. } => captured.is_some(),
                 ElementKind::Passive => self.state.dropped_elements.contains(&index),
@@ -311,79 +405,52 @@ impl<'s> Assembly<'s> {
             let functions = Elements::Functions(Cow::Borrowed(hot));
             section.active(Some(table), &ConstExpr::i32_const(0), functions);
         }
-        let declared = self.referred();
+        let functions = self.functions();
+        let declared: BTreeSet<u32> = self
+            .referred()
+            .chain(self.state.effects.refers.iter().copied())
+            .filter(|index| *index < functions)
+            .collect();
         if !declared.is_empty() {
-            section.declared(Elements::Functions(Cow::Owned(declared)));
+            let declared: Vec<u32> = declared.into_iter().collect();
+            section.declared(Elements::Functions(declared.into()));
         }
         Ok(section)
     }
 
-    /// Functions that constants refer to: they must be declared.
-    fn referred(&self) -> Vec<u32> {
+    /// Functions that constants refer to.
+    fn referred(&self) -> impl Iterator<Item = u32> {
         let state = self.state;
         let frames = state.frames.iter().flat_map(|frame| {
             let values = [&frame.operands, &frame.locals, &frame.scratch];
             values.into_iter().flatten()
         });
         let args = state.call.iter().flat_map(|(_, args)| args);
-        let referred: BTreeSet<u32> = frames
+        frames
             .chain(args)
             .chain(state.globals.values())
             .filter_map(|constant| match constant {
                 Constant::Function(index) => Some(*index),
                 _ => None,
             })
-            .collect();
-        referred.into_iter().collect()
     }
 
-    fn code(&self) -> Result<CodeSection, Error> {
-        let dead = self.dead()?;
-        let mut unreachable = Function::new([]);
-        unreachable.instruction(&Instruction::Unreachable);
-        unreachable.instruction(&Instruction::End);
+    fn code(&self) -> CodeSection {
         let mut code = CodeSection::new();
-        for function in &self.source.defined {
-            if dead.contains(&function.index) {
-                code.function(&unreachable);
-            } else {
-                code.raw(function.body.as_bytes());
-            }
+        for function in self.originals() {
+            code.raw(function.body.as_bytes());
         }
-        for (_, function) in &self.appended {
-            code.function(function);
+        for (_, body) in &self.appended {
+            code.raw(body);
         }
-        Ok(code)
-    }
-
-    /// What an earlier rewrite appended and nothing can call any more.
-    fn dead(&self) -> Result<BTreeSet<u32>, Error> {
-        let Some((first, length)) = self.source.appended.and_then(read_range) else {
-            return Ok(BTreeSet::new());
-        };
-        let mut dead: BTreeSet<u32> = (first..first.saturating_add(length)).collect();
-        if self.state.frames.is_empty() {
-            // The host may still call what it could.
-            return Ok(BTreeSet::new());
-        }
-        for frame in &self.state.frames {
-            let Some(function) = self.source.body(frame.function) else {
-                continue;
-            };
-            for operator in function.body.get_operators_reader()? {
-                if let Operator::Call { function_index } = operator? {
-                    dead.remove(&function_index);
-                }
-            }
-        }
-        Ok(dead)
+        code
     }
 
     fn data(&self) -> Result<DataSection, Error> {
         let mut section = DataSection::new();
         // Without a count of segments no instruction can name one.
         if self.source.has_data_count {
-            for (index, data) in (0..).zip(&self.source.data) {
+            for (index, data) in (0..self.before.data).zip(&self.source.data) {
                 let active = matches!(data.kind, wasmparser::DataKind::Active { .. });
                 if active || self.state.dropped_data.contains(&index) {
                     section.passive([]);
@@ -393,9 +460,11 @@ impl<'s> Assembly<'s> {
             }
         }
         if self.form == Form::Portable {
-            for (index, contents) in (0..).zip(&self.state.memories) {
+            let memories = &self.state.memories;
+            for (index, contents) in (0..).zip(memories) {
                 let is_64 = self.source.memories[index as usize].memory64;
-                fill_memory(&mut section, index, is_64, contents);
+                let max_segments = MAX_SEGMENTS / memories.len();
+                fill_memory(&mut section, index, is_64, contents, max_segments);
             }
         }
         Ok(section)
@@ -408,19 +477,20 @@ impl<'s> Assembly<'s> {
                 data: names.into(),
             });
         }
-        let mut range = Vec::new();
-        count(self.source.functions.len()).encode(&mut range);
-        count(self.appended.len()).encode(&mut range);
+        // Without a count of segments all are the rewrite's own.
+        let before = Appended {
+            data: if self.source.has_data_count {
+                self.before.data
+            } else {
+                0
+            },
+            ..self.before
+        };
         module.section(&CustomSection {
             name: APPENDED.into(),
-            data: range.into(),
+            data: before.section().into(),
         });
     }
-}
-
-fn read_range(bytes: &[u8]) -> Option<(u32, u32)> {
-    let mut reader = wasmparser::BinaryReader::new(bytes, 0);
-    Some((reader.read_var_u32().ok()?, reader.read_var_u32().ok()?))
 }
 
 fn const_expr(constant: Constant) -> ConstExpr {
@@ -451,14 +521,21 @@ fn fill_table(section: &mut ElementSection, index: u32, is_64: bool, table: &[Op
     }
 }
 
-/// Segments that one memory may be made of: validators allow 100,000 in all.
+/// Segments that all memories may be made of: validators allow 100,000, the
+/// module's own among them.
 const MAX_SEGMENTS: usize = 20_000;
 
 /// Adds segments for all of `contents` but its longer runs of zeros.
-fn fill_memory(section: &mut DataSection, index: u32, is_64: bool, contents: &[u8]) {
+fn fill_memory(
+    section: &mut DataSection,
+    index: u32,
+    is_64: bool,
+    contents: &[u8],
+    max_segments: usize,
+) {
     let mut gap = 32;
     let mut runs = nonzero_runs(contents, gap);
-    while runs.len() > MAX_SEGMENTS {
+    while runs.len() > max_segments {
         gap *= 4;
         runs = nonzero_runs(contents, gap);
     }

@@ -1,6 +1,7 @@
 //! A module taken apart: what every pass needs to know of it.
 
 use crate::Error;
+use std::collections::{BTreeSet, HashSet};
 use wasm_encoder::ValType;
 use wasmparser::{
     Data, Element, Export, ExternalKind, FuncToValidate, FuncType, FunctionBody, GlobalType,
@@ -62,7 +63,7 @@ pub(crate) struct Source<'a> {
     pub(crate) defined: Vec<Defined<'a>>,
     /// The name section's payload.
     pub(crate) names: Option<&'a [u8]>,
-    /// Functions that an earlier rewrite appended.
+    /// What an earlier rewrite says that it appended.
     pub(crate) appended: Option<&'a [u8]>,
 }
 
@@ -173,7 +174,7 @@ impl<'a> Source<'a> {
             Payload::CustomSection(section) if section.name() == "name" => {
                 self.names = Some(section.data());
             }
-            Payload::CustomSection(section) if section.name() == crate::rewrite::APPENDED => {
+            Payload::CustomSection(section) if section.name() == crate::appended::APPENDED => {
                 self.appended = Some(section.data());
             }
             _ => {}
@@ -184,9 +185,17 @@ impl<'a> Source<'a> {
     /// Only functions may come from outside: whatever else does belongs to a
     /// host that would have to be captured with it.
     fn refuse_imports(&self) -> Result<(), Error> {
+        let mut seen = HashSet::new();
         for import in &self.imports {
             let kind = match import.ty {
-                TypeRef::Func(_) => continue,
+                TypeRef::Func(_) if seen.insert((import.module, import.name)) => continue,
+                TypeRef::Func(_) => {
+                    return Err(Error::refused(format!(
+                        "the module imports the function {}.{} twice, which can't be captured: \
+                         calls of it could not be counted",
+                        import.module, import.name
+                    )));
+                }
                 TypeRef::Memory(_) => "memory",
                 TypeRef::Table(_) => "table",
                 TypeRef::Global(_) => "global",
@@ -239,11 +248,28 @@ impl<'a> Source<'a> {
     pub(crate) fn effects(&self) -> Result<Effects, Error> {
         let mut effects = Effects::default();
         for function in &self.defined {
-            for operator in function.body.get_operators_reader()? {
-                effects.take(&operator?);
-            }
+            effects
+                .of_body(&function.body)
+                .map_err(|error| self.invalid(function.index, &error))?;
         }
         Ok(effects)
+    }
+
+    /// Validates a body.
+    pub(crate) fn validate(&self, function: &Defined<'_>) -> Result<(), Error> {
+        let mut validator = function.to_validate().into_validator(Default::default());
+        validator
+            .validate(&function.body)
+            .map_err(|error| self.invalid(function.index, &error))
+    }
+
+    /// What is wrong with function `index`: mostly instructions of a proposal
+    /// that can't be captured.
+    pub(crate) fn invalid(&self, index: u32, error: &wasmparser::BinaryReaderError) -> Error {
+        Error::refused(format!(
+            "{} can't be captured: {error}",
+            self.describe(index)
+        ))
     }
 }
 
@@ -253,12 +279,23 @@ pub(crate) struct Effects {
     /// Some table may hold something else than at the start.
     pub(crate) changes_tables: bool,
     /// Data segments that may be dropped.
-    pub(crate) drops_data: Vec<u32>,
+    pub(crate) drops_data: BTreeSet<u32>,
     /// Element segments that may be dropped.
-    pub(crate) drops_elements: Vec<u32>,
+    pub(crate) drops_elements: BTreeSet<u32>,
+    /// Functions that are referred to: they must be declared.
+    pub(crate) refers: BTreeSet<u32>,
+    /// A frame may have given way to another one.
+    pub(crate) tail_calls: bool,
 }
 
 impl Effects {
+    fn of_body(&mut self, body: &FunctionBody<'_>) -> Result<(), wasmparser::BinaryReaderError> {
+        for operator in body.get_operators_reader()? {
+            self.take(&operator?);
+        }
+        Ok(())
+    }
+
     fn take(&mut self, operator: &Operator<'_>) {
         match *operator {
             Operator::TableSet { .. }
@@ -266,11 +303,17 @@ impl Effects {
             | Operator::TableFill { .. }
             | Operator::TableCopy { .. }
             | Operator::TableInit { .. } => self.changes_tables = true,
-            Operator::DataDrop { data_index } if !self.drops_data.contains(&data_index) => {
-                self.drops_data.push(data_index);
+            Operator::DataDrop { data_index } => {
+                self.drops_data.insert(data_index);
             }
-            Operator::ElemDrop { elem_index } if !self.drops_elements.contains(&elem_index) => {
-                self.drops_elements.push(elem_index);
+            Operator::ElemDrop { elem_index } => {
+                self.drops_elements.insert(elem_index);
+            }
+            Operator::RefFunc { function_index } => {
+                self.refers.insert(function_index);
+            }
+            Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } => {
+                self.tail_calls = true;
             }
             _ => {}
         }
@@ -286,6 +329,8 @@ pub(crate) fn val_type(ty: wasmparser::ValType) -> Result<ValType, Error> {
         wasmparser::ValType::F64 => ValType::F64,
         wasmparser::ValType::V128 => ValType::V128,
         wasmparser::ValType::FUNCREF => ValType::FUNCREF,
+        // What `ref.func` gives, to the validator.
+        wasmparser::ValType::Ref(ty) if ty.is_concrete_type_ref() => ValType::FUNCREF,
         wasmparser::ValType::EXTERNREF => ValType::EXTERNREF,
         other => {
             return Err(Error::refused(format!(

@@ -3,11 +3,14 @@
 use crate::{
     Error, Guest, Instrumented, Point, Reference, Value,
     analysis::{Analysis, Detail, analyse},
-    helpers::size,
+    helpers::{self, size},
     instrument::{count, export},
-    source::{Source, val_types},
+    source::{Effects, Source, val_types},
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    rc::Rc,
+};
 use wasm_encoder::ValType;
 
 /// Frames that one image may hold. Each becomes a function.
@@ -25,6 +28,7 @@ pub enum Entry {
 /// The state of a run at its snapshot point.
 pub struct State<'a> {
     pub(crate) source: &'a Source<'a>,
+    pub(crate) effects: &'a Effects,
     pub(crate) entry: Option<Entry>,
     /// The call that was not made: its function and arguments.
     pub(crate) call: Option<Call>,
@@ -45,7 +49,7 @@ pub(crate) type Call = (u32, Vec<Constant>);
 /// One function on the stack, stopped in a call.
 pub(crate) struct Frame {
     pub(crate) function: u32,
-    pub(crate) analysis: Analysis,
+    pub(crate) analysis: Rc<Analysis>,
     /// Which of `analysis.sites`.
     pub(crate) site: usize,
     /// Operands of the innermost block.
@@ -67,7 +71,10 @@ pub(crate) enum Constant {
 }
 
 impl Instrumented<'_> {
-    /// Whether the guest has reached its snapshot point and unwound.
+    /// Whether the guest has reached its snapshot point. It has unwound, and its
+    /// state can be read, if the call that the host made then returned; if that
+    /// trapped (a stack that was full leaves no room for noting it down), it
+    /// can't be captured there.
     pub fn reached(&self, guest: &impl Guest) -> bool {
         guest.global(export::UNWINDING) == Some(Value::I32(1))
     }
@@ -125,6 +132,7 @@ impl<'r, 'g, G: Guest> Reader<'r, 'g, '_, G> {
         }
         let state = State {
             source,
+            effects: &self.of.effects,
             entry: entry.filter(|_| stopped),
             call,
             frames,
@@ -169,7 +177,11 @@ impl<'r, 'g, G: Guest> Reader<'r, 'g, '_, G> {
         self.guest.memory(name).ok_or_else(|| Self::missing(name))
     }
 
-    fn dropped(&self, segments: &[u32], name: fn(u32) -> String) -> Result<BTreeSet<u32>, Error> {
+    fn dropped(
+        &self,
+        segments: &BTreeSet<u32>,
+        name: fn(u32) -> String,
+    ) -> Result<BTreeSet<u32>, Error> {
         let mut dropped = BTreeSet::new();
         for segment in segments {
             if self.i32(&name(*segment))? != 0 {
@@ -255,18 +267,27 @@ impl<'r, 'g, G: Guest> Reader<'r, 'g, '_, G> {
 
     /// The call that was stopped at, and the frames around it.
     fn log(&self) -> Result<(Call, Vec<Frame>), Error> {
-        let length = self.i32(export::LENGTH)?.cast_unsigned() as usize;
+        let source = &self.of.source;
+        let length = self.i32(export::LENGTH)?.cast_unsigned();
+        if length == helpers::OVERFLOWN {
+            return Err(Error::refused(
+                "the stack at the point needs more memory to be noted down than there is; choose \
+                 a point where it is flatter",
+            ));
+        }
         let log = self.memory(export::LOG)?;
+        let log = log.get(..length as usize).ok_or_else(Log::broken)?;
         let references = self.guest.table(export::REFERENCES).unwrap_or_default();
         let mut log = Log {
-            rest: log.get(..length).unwrap_or(log),
+            rest: log,
             references: &references,
-            resolve: &|reference, whose| self.function(reference, || whose.to_owned()),
+            resolve: &|reference, whose| self.function(reference, || whose.name(source)),
         };
         let import = self.of.import.unwrap_or_default();
-        let params = val_types(self.of.source.function_type(import).params())?;
-        let args = log.values(&params, "an argument")?;
+        let params = val_types(source.function_type(import).params())?;
+        let args = log.values(&params, Whose::Argument)?;
         let mut frames = Vec::new();
+        let mut analyses = HashMap::new();
         while !log.rest.is_empty() {
             if frames.len() == MAX_FRAMES {
                 return Err(Error::refused(format!(
@@ -274,34 +295,47 @@ impl<'r, 'g, G: Guest> Reader<'r, 'g, '_, G> {
                      where it is flatter"
                 )));
             }
-            frames.push(self.frame(&mut log)?);
+            frames.push(self.frame(&mut log, &mut analyses)?);
         }
         Ok(((import, args), frames))
     }
 
-    fn frame(&self, log: &mut Log<'_>) -> Result<Frame, Error> {
+    /// The next frame; the same call is on the stack of a recursion many times,
+    /// but is analysed once.
+    fn frame(
+        &self,
+        log: &mut Log<'_>,
+        analyses: &mut HashMap<(u32, u32), Rc<Analysis>>,
+    ) -> Result<Frame, Error> {
         let source = &self.of.source;
         let function = log.u32()?;
         let ordinal = log.u32()?;
         let defined = source.body(function).ok_or_else(Log::broken)?;
-        let analysis = analyse(source, defined, Detail::LevelsOf(ordinal))?;
+        let analysis = match analyses.get(&(function, ordinal)) {
+            Some(analysis) => Rc::clone(analysis),
+            None => {
+                let analysis = Rc::new(analyse(source, defined, Detail::LevelsOf(ordinal))?);
+                analyses.insert((function, ordinal), Rc::clone(&analysis));
+                analysis
+            }
+        };
         let site = analysis
             .sites
             .iter()
             .position(|site| site.ordinal == ordinal)
             .ok_or_else(Log::broken)?;
-        let whose = source.describe(function);
+        let whose = Whose::Frame(function);
         let types: Vec<ValType> = analysis.sites[site]
             .operands
             .iter()
             .rev()
             .copied()
             .collect();
-        let mut operands = log.values(&types, &whose)?;
+        let mut operands = log.values(&types, whose)?;
         operands.reverse();
-        let locals = log.values(&analysis.locals, &whose)?;
+        let locals = log.values(&analysis.locals, whose)?;
         let types: Vec<ValType> = analysis.scratch.iter().map(|(_, ty)| *ty).collect();
-        let scratch = log.values(&types, &whose)?;
+        let scratch = log.values(&types, whose)?;
         Ok(Frame {
             function,
             analysis,
@@ -313,8 +347,24 @@ impl<'r, 'g, G: Guest> Reader<'r, 'g, '_, G> {
     }
 }
 
-/// Finds the function that a reference, found in the named place, is to.
-type Resolve<'l> = dyn Fn(&Reference, &str) -> Result<Option<u32>, Error> + 'l;
+/// Where a value was found.
+#[derive(Clone, Copy)]
+enum Whose {
+    Argument,
+    Frame(u32),
+}
+
+impl Whose {
+    fn name(self, source: &Source<'_>) -> String {
+        match self {
+            Self::Argument => "an argument of the point's function".to_owned(),
+            Self::Frame(function) => source.describe(function),
+        }
+    }
+}
+
+/// Finds the function that a reference, found in that place, is to.
+type Resolve<'l> = dyn Fn(&Reference, Whose) -> Result<Option<u32>, Error> + 'l;
 
 struct Log<'l> {
     rest: &'l [u8],
@@ -337,11 +387,11 @@ impl Log<'_> {
         Ok(u32::from_le_bytes(self.bytes()?))
     }
 
-    fn values(&mut self, types: &[ValType], whose: &str) -> Result<Vec<Constant>, Error> {
+    fn values(&mut self, types: &[ValType], whose: Whose) -> Result<Vec<Constant>, Error> {
         types.iter().map(|ty| self.value(*ty, whose)).collect()
     }
 
-    fn value(&mut self, ty: ValType, whose: &str) -> Result<Constant, Error> {
+    fn value(&mut self, ty: ValType, whose: Whose) -> Result<Constant, Error> {
         debug_assert!(size(ty) <= 16);
         Ok(match ty {
             ValType::I32 => Constant::I32(i32::from_le_bytes(self.bytes()?)),
@@ -401,13 +451,15 @@ impl State<'_> {
             (None, None) => return Ok(()),
         };
         let returns = |index| self.source.function_type(index).results();
-        if returns(entry) == returns(outermost) {
+        // A tail call leaves another function in the place of the one called.
+        let same = entry == outermost || self.effects.tail_calls;
+        if same && returns(entry) == returns(outermost) {
             return Ok(());
         }
         Err(Error::refused(format!(
-            "the outermost frame is {}, which returns something else than the function that was \
-             called",
-            self.source.describe(outermost)
+            "the outermost frame is {}, which isn't what was called: {}",
+            self.source.describe(outermost),
+            self.source.describe(entry)
         )))
     }
 }

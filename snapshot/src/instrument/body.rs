@@ -3,7 +3,7 @@
 use super::Instrumented;
 use crate::{
     Error,
-    analysis::{Analysis, Save, Site, local_index},
+    analysis::{Analysis, Save, Site, admitted, local_index},
     helpers::zero,
     source::Defined,
     types::Types,
@@ -27,6 +27,8 @@ pub(super) fn rewrite(
         copied: 0,
     };
     body.write()?;
+    let locals = analysis.locals.len() + analysis.scratch.len();
+    admitted(&of.source, function.index, locals, body.out.len())?;
     Ok(body.out)
 }
 
@@ -133,11 +135,11 @@ impl Body<'_, '_> {
             Operator::RefFunc { function_index } => I::RefFunc(wrappers.redirect(function_index)),
             Operator::DataDrop { data_index } => {
                 self.copy_to(end);
-                return self.flag(self.of.dropped_flag(true, data_index));
+                return self.flag(self.of.dropped_data(data_index));
             }
             Operator::ElemDrop { elem_index } => {
                 self.copy_to(end);
-                return self.flag(self.of.dropped_flag(false, elem_index));
+                return self.flag(self.of.dropped_element(elem_index));
             }
             _ => return,
         };
@@ -163,6 +165,13 @@ impl Body<'_, '_> {
         }
         for local in locals {
             self.put(&I::LocalGet(local));
+        }
+        // The interpreter (2.0.0) moves what a loop takes to its register while
+        // a local below may still be there. An empty block takes it away.
+        if !save.loop_params.is_empty() {
+            let ty = self.types.block(&save.loop_params, &save.loop_params);
+            self.put(&I::Block(ty));
+            self.put(&I::End);
         }
     }
 
