@@ -1,33 +1,63 @@
 //! Capturing and restoring on a real engine.
+#![allow(dead_code, reason = "no test uses all of it")]
+
+pub(crate) mod generated;
+mod host;
 
 use dormouse_snapshot::{
     CapturedMemory, Entry, Form, Guest, Hot, Instrumented, Point, Reference, Rewritten, Value,
 };
+pub(crate) use host::Host;
+use std::collections::{BTreeMap, HashMap};
 use wasmi::{
-    Caller, Engine, Extern, Func, Instance, Linker, Memory, Module, Nullable, Ref, Store, Val,
+    Caller, Config, Engine, Extern, ExternType, Func, Instance, Linker, Memory, Module, Nullable,
+    Ref, Store, Val, ValType,
 };
 
-/// What the host keeps: everything that the guest told it.
-#[derive(Default, Clone, Debug, PartialEq)]
-pub(crate) struct Host {
-    pub(crate) said: Vec<i64>,
-}
+/// Whether generated modules have tail calls. The interpreter (2.0.0) runs into
+/// address zero after a tail call of a host function whose caller has no
+/// locals.
+pub(crate) const TAIL_CALLS: bool = false;
 
 /// What can be observed of a run that has ended.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Observed {
     pub(crate) host: Host,
     pub(crate) results: Result<Vec<String>, String>,
-    pub(crate) memories: Vec<Vec<u8>>,
-    pub(crate) globals: Vec<String>,
+    pub(crate) memories: Vec<Contents>,
+    pub(crate) globals: BTreeMap<String, String>,
+    pub(crate) tables: Vec<Vec<String>>,
 }
 
-pub(crate) struct Running {
-    pub(crate) store: Store<Host>,
+/// A memory's bytes, which print as no more than what is needed to tell that
+/// they differ.
+#[derive(PartialEq)]
+pub(crate) struct Contents(Vec<u8>);
+
+impl std::fmt::Debug for Contents {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sum = self.0.iter().fold(0u64, |sum, byte| {
+            (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
+        });
+        write!(f, "{} bytes, {sum:x}", self.0.len())
+    }
+}
+
+pub(crate) struct Running<T = Host> {
+    pub(crate) store: Store<T>,
     pub(crate) instance: Instance,
 }
 
-fn linker(engine: &Engine) -> Linker<Host> {
+/// An engine whose stacks are deep.
+pub(crate) fn engine() -> Engine {
+    let mut config = Config::default();
+    config
+        .set_max_recursion_depth(100_000)
+        .set_max_stack_height(64 << 20);
+    Engine::new(&config)
+}
+
+fn linker(engine: &Engine, module: &Module) -> Linker<Host> {
     let mut linker = Linker::new(engine);
     let say = |mut caller: Caller<'_, Host>, value: i32| {
         let said = &mut caller.data_mut().said;
@@ -53,15 +83,83 @@ fn linker(engine: &Engine) -> Linker<Host> {
         callback.call(&mut caller, value)
     };
     linker.func_wrap("host", "back", back).expect("new name");
+    let thing = |mut caller: Caller<'_, Host>| {
+        Nullable::Val(wasmi::ExternRef::new(
+            &mut caller,
+            "something of the host's",
+        ))
+    };
+    linker.func_wrap("host", "thing", thing).expect("new name");
+    for import in module.imports().filter(|import| import.module() == "any") {
+        if let ExternType::Func(ty) = import.ty() {
+            // A module may import the same function twice.
+            let _ = linker.func_new("any", import.name(), ty.clone(), any);
+        }
+    }
     linker
+}
+
+/// A function of any type: what it gives depends on its arguments and on all
+/// that the host was told before.
+fn any(
+    mut caller: Caller<'_, Host>,
+    args: &[Val],
+    results: &mut [Val],
+) -> Result<(), wasmi::Error> {
+    let said = &mut caller.data_mut().said;
+    for arg in args {
+        said.push(match arg {
+            Val::I32(value) => i64::from(*value),
+            Val::I64(value) => *value,
+            Val::F32(value) => i64::from(value.to_bits()),
+            Val::F64(value) => value.to_bits().cast_signed(),
+            Val::V128(value) => (value.as_u128() ^ (value.as_u128() >> 64)) as i64,
+            Val::FuncRef(reference) => i64::from(reference.is_null()),
+            Val::ExternRef(reference) => i64::from(reference.is_null()),
+        });
+    }
+    let mut answer = caller.data_mut().answer();
+    for result in results {
+        let bits = answer.bits();
+        *result = match result {
+            Val::I32(_) => Val::I32(bits as i32),
+            Val::I64(_) => Val::I64(bits.cast_signed()),
+            Val::F32(_) => Val::F32(wasmi::F32::from_bits(bits as u32)),
+            Val::F64(_) => Val::F64(wasmi::F64::from_bits(bits)),
+            Val::V128(_) => Val::V128(wasmi::V128::from(u128::from(bits) << 37)),
+            Val::FuncRef(_) => args
+                .iter()
+                .find(|arg| matches!(arg, Val::FuncRef(_)))
+                .cloned()
+                .unwrap_or(Val::FuncRef(Nullable::Null)),
+            Val::ExternRef(_) if bits.is_multiple_of(32) => {
+                Val::ExternRef(Nullable::Val(wasmi::ExternRef::new(&mut caller, bits)))
+            }
+            Val::ExternRef(_) => Val::ExternRef(Nullable::Null),
+        };
+    }
+    Ok(())
 }
 
 impl Running {
     pub(crate) fn start(wasm: &[u8], host: Host, memories: &[CapturedMemory]) -> Self {
-        let engine = Engine::default();
+        match Self::try_start(wasm, host, memories) {
+            Ok(running) => running,
+            Err((_, error)) => panic!("it doesn't start: {error}"),
+        }
+    }
+
+    /// Instantiates `wasm`; what its start function told the host and how it
+    /// trapped, if it did.
+    pub(crate) fn try_start(
+        wasm: &[u8],
+        host: Host,
+        memories: &[CapturedMemory],
+    ) -> Result<Self, (Host, String)> {
+        let engine = engine();
         let module = Module::new(&engine, wasm).expect("a valid module");
         let mut store = Store::new(&engine, host);
-        let mut linker = linker(&engine);
+        let mut linker = linker(&engine, &module);
         if let Some(cold) = custom_section(wasm, dormouse_snapshot::COLD) {
             let cold = Module::new(&engine, cold).expect("a valid module");
             let inner = linker.clone();
@@ -70,41 +168,68 @@ impl Running {
                 .func_wrap("dormouse", "load", load)
                 .expect("new name");
         }
-        for (index, captured) in memories.iter().enumerate() {
-            let name = format!("memory{index}");
-            let import = module
-                .imports()
-                .find(|import| import.name() == name)
-                .expect("an image imports its memories");
-            let wasmi::ExternType::Memory(ty) = import.ty() else {
-                panic!("{name} is no memory");
-            };
-            let mut builder = wasmi::MemoryType::builder();
-            builder
-                .memory64(ty.is_64())
-                .min(captured.pages)
-                .max(ty.maximum());
-            let ty = builder.build().expect("a valid type");
-            let memory = Memory::new(&mut store, ty).expect("enough memory");
-            memory
-                .write(&mut store, 0, &captured.contents)
-                .expect("as large as captured");
-            linker.define("dormouse", &name, memory).expect("new name");
+        define(&mut linker, &mut store, &module, memories);
+        match linker.instantiate_and_start(&mut store, &module) {
+            Ok(instance) => Ok(Self { store, instance }),
+            Err(error) => Err((store.into_data(), error.to_string())),
         }
-        let instance = linker
-            .instantiate_and_start(&mut store, &module)
-            .expect("it links");
-        Self { store, instance }
     }
 
+    pub(crate) fn call_shown(&mut self, name: &str) -> Result<Vec<String>, String> {
+        shown(self.call(name))
+    }
+
+    /// What there is to see after `result`.
+    pub(crate) fn observe(&self, result: Result<Vec<Val>, String>) -> Observed {
+        Observed {
+            host: self.store.data().clone(),
+            results: shown(result),
+            memories: self.memories(),
+            globals: self.globals(&[]),
+            tables: self.tables(&[]),
+        }
+    }
+
+    pub(crate) fn host(&self) -> &Host {
+        self.store.data()
+    }
+}
+
+/// Defines the memories that an image imports.
+pub(crate) fn define<T>(
+    linker: &mut Linker<T>,
+    store: &mut Store<T>,
+    module: &Module,
+    memories: &[CapturedMemory],
+) {
+    for (index, captured) in memories.iter().enumerate() {
+        let name = format!("memory{index}");
+        let import = module
+            .imports()
+            .find(|import| import.name() == name)
+            .expect("an image imports its memories");
+        let ExternType::Memory(ty) = import.ty() else {
+            panic!("{name} is no memory");
+        };
+        let mut builder = wasmi::MemoryType::builder();
+        builder
+            .memory64(ty.is_64())
+            .min(captured.pages)
+            .max(ty.maximum());
+        let ty = builder.build().expect("a valid type");
+        let memory = Memory::new(&mut *store, ty).expect("enough memory");
+        memory
+            .write(&mut *store, 0, &captured.contents)
+            .expect("as large as captured");
+        linker.define("dormouse", &name, memory).expect("new name");
+    }
+}
+
+impl<T> Running<T> {
     pub(crate) fn call(&mut self, name: &str) -> Result<Vec<Val>, String> {
         let func = self.instance.get_func(&self.store, name).expect(name);
         let ty = func.ty(&self.store);
-        let params: Vec<Val> = ty
-            .params()
-            .iter()
-            .map(|ty| Val::default_for_ty(*ty))
-            .collect();
+        let params: Vec<Val> = ty.params().iter().map(|ty| argument(*ty)).collect();
         let mut results: Vec<Val> = ty
             .results()
             .iter()
@@ -115,25 +240,94 @@ impl Running {
         Ok(results)
     }
 
-    /// What there is to see after `result`.
-    pub(crate) fn observe(&self, result: Result<Vec<Val>, String>) -> Observed {
-        let exports = || {
-            self.instance
-                .exports(&self.store)
-                .filter(|export| !export.name().starts_with("dormouse:"))
-        };
-        Observed {
-            host: self.store.data().clone(),
-            results: result.map(|values| values.iter().map(show).collect()),
-            memories: exports()
-                .filter_map(|export| export.into_memory())
-                .map(|memory| memory.data(&self.store).to_vec())
-                .collect(),
-            globals: exports()
-                .filter_map(|export| export.into_global())
-                .map(|global| show(&global.get(&self.store)))
-                .collect(),
+    /// What capturing sees of it.
+    pub(crate) fn look(&self) -> &impl Guest {
+        self
+    }
+
+    /// What the guest exports.
+    fn exports(&self) -> impl Iterator<Item = wasmi::Export<'_>> {
+        self.instance
+            .exports(&self.store)
+            .filter(|export| !export.name().starts_with("dormouse:"))
+    }
+
+    pub(crate) fn memories(&self) -> Vec<Contents> {
+        self.exports()
+            .filter_map(wasmi::Export::into_memory)
+            .map(|memory| Contents(memory.data(&self.store).to_vec()))
+            .collect()
+    }
+
+    /// Values of the exported globals; see [`names`](Self::names).
+    pub(crate) fn globals(&self, hidden: &[String]) -> BTreeMap<String, String> {
+        let names = self.names(hidden);
+        self.exports()
+            .filter_map(|export| {
+                let name = export.name().to_owned();
+                let value = export.into_global()?.get(&self.store);
+                let value = match &value {
+                    Val::FuncRef(reference) => name_of(&names, &function(reference)),
+                    value => show(value),
+                };
+                Some((name, value))
+            })
+            .collect()
+    }
+
+    /// What the exported tables hold; see [`names`](Self::names).
+    pub(crate) fn tables(&self, hidden: &[String]) -> Vec<Vec<String>> {
+        let names = self.names(hidden);
+        self.exports()
+            .filter_map(|export| {
+                Some(export.name().to_owned()).filter(|_| export.into_table().is_some())
+            })
+            .filter_map(|name| self.table(&name))
+            .map(|table| {
+                let table = table.iter();
+                table.map(|reference| name_of(&names, reference)).collect()
+            })
+            .collect()
+    }
+
+    /// Functions by the names under which they are exported, but for those
+    /// exported as one of `hidden`: these change as a run is restored.
+    fn names(&self, hidden: &[String]) -> HashMap<String, String> {
+        let mut names = HashMap::new();
+        for export in self.exports() {
+            let name = export.name().to_owned();
+            if hidden.contains(&name) {
+                continue;
+            }
+            if let Some(function) = export.into_func() {
+                names.entry(format!("{function:?}")).or_insert(name);
+            }
         }
+        names
+    }
+}
+
+fn name_of(names: &HashMap<String, String>, reference: &Reference) -> String {
+    match reference {
+        Reference::Null => "null".to_owned(),
+        Reference::Extern => "extern".to_owned(),
+        Reference::Function(function) => names.get(function).map_or("?", String::as_str).to_owned(),
+    }
+}
+
+/// Results, bit by bit.
+pub(crate) fn shown(result: Result<Vec<Val>, String>) -> Result<Vec<String>, String> {
+    result.map(|values| values.iter().map(show).collect())
+}
+
+/// What the host calls exported functions with.
+fn argument(ty: ValType) -> Val {
+    match ty {
+        ValType::I32 => Val::I32(5),
+        ValType::I64 => Val::I64(6),
+        ValType::F32 => Val::F32(7.5.into()),
+        ValType::F64 => Val::F64(8.5.into()),
+        ty => Val::default_for_ty(ty),
     }
 }
 
@@ -189,7 +383,7 @@ fn show(value: &Val) -> String {
     }
 }
 
-impl Guest for Running {
+impl<T> Guest for Running<T> {
     fn global(&self, name: &str) -> Option<Value> {
         let value = self
             .instance

@@ -1,0 +1,18 @@
+;; The point's function in the place of its caller, of every caller.
+(module
+  (type $op (func (param i32) (result i32)))
+  (import "host" "say" (func $say (type $op)))
+  (table $t 2 funcref)
+  (elem (table $t) (i32.const 0) func $say $direct)
+  (func $direct (type $op) (return_call $say (i32.add (local.get 0) (i32.const 1))))
+  (func $indirect (type $op) (return_call_indirect $t (type $op) (local.get 0) (i32.const 0)))
+  (func $chain (type $op) (return_call_indirect $t (type $op) (local.get 0) (i32.const 1)))
+  (func $count (type $op)
+    (if (i32.eqz (local.get 0)) (then (return_call $direct (i32.const 5))))
+    (drop (call $say (local.get 0)))
+    (return_call $count (i32.sub (local.get 0) (i32.const 1))))
+  (func (export "run") (result i32)
+    (drop (call $count (i32.const 3)))
+    (drop (call $direct (i32.const 20)))
+    (drop (call $indirect (i32.const 30)))
+    (return_call $chain (i32.const 40))))

@@ -1,0 +1,48 @@
+//! Generated modules, captured and restored: see [`support::generated`].
+
+#![allow(clippy::print_stdout, reason = "a failing test shows it")]
+
+mod support;
+
+use support::generated::{Tried, bytes, check, module};
+
+/// Seeds of modules that the interpreter (2.0.0) runs otherwise than they are
+/// meant, uninterrupted too: the fuzz target's engine has nothing to object.
+const MISRUN: [u64; 1] = [69];
+
+/// Seeds to try: `DORMOUSE_SEEDS=FROM..TO` chooses others.
+fn seeds() -> std::ops::Range<u64> {
+    let Ok(text) = std::env::var("DORMOUSE_SEEDS") else {
+        return 0..120;
+    };
+    let range = text
+        .split_once("..")
+        .and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
+    range.unwrap_or_else(|| panic!("DORMOUSE_SEEDS={text:?} is not FROM..TO"))
+}
+
+#[test]
+fn generated_modules_go_on_as_if_not_interrupted() {
+    let seeds = seeds();
+    let mut all = Tried::default();
+    for seed in seeds.clone().filter(|seed| !MISRUN.contains(seed)) {
+        let Some(wasm) = module(&bytes(seed)) else {
+            continue;
+        };
+        // Shown only when the test fails.
+        println!("seed {seed}, {} bytes", wasm.len());
+        if let Ok(path) = std::env::var("DORMOUSE_KEEP") {
+            std::fs::write(path, &wasm).expect("written");
+        }
+        let tried = check(&wasm);
+        all.stops += tried.stops;
+        all.again += tried.again;
+        all.frames += tried.frames;
+        all.refused += tried.refused;
+    }
+    println!("{all:?}");
+    // The property says nothing about modules that are never stopped.
+    let modules = seeds.end - seeds.start;
+    assert!(all.stops > modules && all.again > modules / 4, "{all:?}");
+    assert!(all.refused < all.stops / 4, "{all:?}");
+}
