@@ -7,11 +7,14 @@
   (import "host" "say" (func $say (;0;) (type 0) (param i32) (result i32)))
   (import "dormouse" "memory0" (memory (;0;) 0 8))
   (import "dormouse" "memory1" (memory (;1;) i64 0))
+  (table (;0;) 8 8 funcref)
   (global $g (;0;) (mut i32) i32.const 1)
   (export "memory" (memory 0))
   (export "run" (func 8))
   (export "again" (func $run))
+  (export "dormouse:hot" (table 0))
   (export "dormouse:global:0" (global $g))
+  (elem (;0;) (table 0) (i32.const 0) func $inner $passes_on $outer $run 5 6 7 8)
   (func $inner (;1;) (type 1) (result i32)
     i32.const 1
     call $say
