@@ -18,7 +18,7 @@ use crate::{
     program::Entry as ProgramEntry,
 };
 use dormouse_snapshot::{
-    Entry, Form, Guest, Hot, Instrumented, Point, Reference, Rewritten, State, Value,
+    Entry, Form, Guest, Hot, Instrumented, Point, Reference, Rewritten, State, Value, mend,
 };
 use wasmi::{Nullable, Ref, Val};
 
@@ -74,7 +74,9 @@ pub(crate) fn capture(
         (None, Some(language)) => language_point(language),
         (None, None) => Point::import("dormouse", "snapshot_point"),
     };
-    let instrumented = Instrumented::new(image.wasm_bytes(), &point).map_err(refused)?;
+    // What is made here is not looked at again when it wakes.
+    let wasm = mend(image.wasm_bytes()).map_err(refused)?;
+    let instrumented = Instrumented::new(&wasm, &point).map_err(refused)?;
     let mut run = Run::start(&mut sandbox, &image, &instrumented, program)?;
     let (entry, state) = run.run_to(&point, &instrumented, program)?;
     let captured = run.captured(&instrumented, entry)?;

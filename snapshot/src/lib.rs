@@ -74,7 +74,8 @@
 //! [`split`](fn@split) keeps whole functions for when they are needed; `hot` lists
 //! those to be translated ahead ([`list`]). Apart from
 //! all of these, [`trace`](fn@trace) makes a module keep note of the function it
-//! is in, to say where it trapped.
+//! is in, to say where it trapped, and [`mend`](fn@mend) keeps tail calls away from host
+//! functions.
 #![forbid(unsafe_code)]
 
 mod analysis;
@@ -85,6 +86,7 @@ mod guest;
 mod helpers;
 mod hot;
 mod instrument;
+mod mend;
 mod names;
 mod outline;
 mod point;
@@ -102,6 +104,7 @@ pub use error::Error;
 pub use guest::{Guest, Reference, Value};
 pub use hot::list;
 pub use instrument::Instrumented;
+pub use mend::mend;
 pub use names::function_name;
 pub use outline::outline;
 pub use point::Point;

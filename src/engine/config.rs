@@ -37,6 +37,8 @@ pub(crate) enum Metering {
 pub(crate) struct Engine {
     inner: wasmi::Engine,
     metering: Metering,
+    frames: usize,
+    tail_calls: bool,
     is_recording: bool,
 }
 
@@ -45,6 +47,8 @@ impl Engine {
         Self {
             inner: wasmi::Engine::new(&config(metering, frames)),
             metering,
+            frames,
+            tail_calls: false,
             is_recording: false,
         }
     }
@@ -60,6 +64,8 @@ impl Engine {
         Self {
             inner: wasmi::Engine::new(&config),
             metering: Metering::On,
+            frames,
+            tail_calls: false,
             is_recording: true,
         }
     }
@@ -68,6 +74,23 @@ impl Engine {
     /// since nobody goes on who is out of it in the middle of translating.
     pub(crate) fn is_recording(&self) -> bool {
         self.is_recording
+    }
+
+    /// Whether modules with tail calls are valid. They are to be mended first:
+    /// see [`load`](super::load).
+    pub(super) fn has_tail_calls(&self) -> bool {
+        self.tail_calls
+    }
+
+    /// The same engine anew, for modules with tail calls.
+    pub(super) fn with_tail_calls(&self) -> Self {
+        let mut config = config(self.metering, self.frames);
+        config.wasm_tail_call(true);
+        Self {
+            inner: wasmi::Engine::new(&config),
+            tail_calls: true,
+            ..self.clone()
+        }
     }
 
     pub(crate) fn inner(&self) -> &wasmi::Engine {
@@ -87,6 +110,8 @@ fn config(metering: Metering, frames: usize) -> wasmi::Config {
         .fuel_cost(FUEL_COSTS)
         // wasmi would copy them, and an image keeps its memory in one.
         .ignore_custom_sections(true)
+        // Only once they have been mended.
+        .wasm_tail_call(false)
         .set_max_recursion_depth(frames)
         .set_max_stack_height(MAX_STACK_HEIGHT)
         .set_max_cached_stacks(MAX_CACHED_STACKS);

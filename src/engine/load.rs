@@ -16,9 +16,25 @@ pub(crate) fn is_binary(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC)
 }
 
-/// Parses, validates and prepares a module.
-pub(crate) fn load(engine: &Engine, wasm: &[u8]) -> Result<wasmi::Module, Error> {
-    wasmi::Module::new(engine.inner(), wasm).map_err(|error| explain(wasm, &error))
+/// Parses, validates and prepares a module. One with tail calls, which few are,
+/// is mended first, and `engine` becomes one that has them: wasmi 2.0.0 can
+/// bring the process down where a tail call reaches a host function.
+pub(crate) fn load(engine: &mut Engine, wasm: &[u8]) -> Result<wasmi::Module, Error> {
+    let refused = match wasmi::Module::new(engine.inner(), wasm) {
+        Ok(module) if !engine.has_tail_calls() => return Ok(module),
+        Ok(_) => None,
+        Err(error) => Some(error),
+    };
+    let mended = match (dormouse_snapshot::mend(wasm), refused) {
+        (Ok(mended @ Cow::Owned(_)), _) | (Ok(mended), None) => mended,
+        (Ok(Cow::Borrowed(_)), Some(error)) => return Err(explain(wasm, &error)),
+        (Err(_), Some(error)) => return Err(explain(wasm, &error)),
+        (Err(error), None) => return Err(module_error(error.to_string()).with_source(error)),
+    };
+    if !engine.has_tail_calls() {
+        *engine = engine.with_tail_calls();
+    }
+    wasmi::Module::new(engine.inner(), &mended[..]).map_err(|error| explain(wasm, &error))
 }
 
 /// The binary form of `source`, which may be binary or text; `name` is what

@@ -270,10 +270,10 @@ const OWN: &str = "own";
 pub(crate) fn validate(image: &[u8]) -> Result<(), Error> {
     let parts = file::read(image)?;
     let module = parts.module(image);
-    let engine = Engine::new(Metering::Off, MAX_RECURSION_DEPTH);
-    engine::load(&engine, module)?;
+    let mut engine = Engine::new(Metering::Off, MAX_RECURSION_DEPTH);
+    engine::load(&mut engine, module)?;
     match cold_code(module) {
-        Some(cold) => engine::load(&engine, cold).map(|_| ()),
+        Some(cold) => engine::load(&mut engine, cold).map(|_| ()),
         None => Ok(()),
     }
 }

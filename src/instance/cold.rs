@@ -4,9 +4,12 @@
 //! it calls a function of the cold one.
 
 use super::State;
-use crate::engine::{
-    Engine, Stop,
-    mapping::{Trusted, module_unchecked},
+use crate::{
+    Error,
+    engine::{
+        Engine, Stop,
+        mapping::{Trusted, module_unchecked},
+    },
 };
 use dormouse_snapshot::{COLD, LINKED, MAIN};
 use std::{
@@ -58,14 +61,21 @@ impl Cold {
         Ok(())
     }
 
+    /// Loads foreign code, whether it will be called or not.
+    pub(super) fn load(&mut self, engine: &mut Engine) -> Result<(), Error> {
+        let main = self.wasm.get(..self.length).unwrap_or_default();
+        if let Some(wasm) = cold_code(main) {
+            let module = crate::engine::load(engine, wasm)?;
+            self.module = OnceLock::from(Some(module));
+        }
+        Ok(())
+    }
+
     fn parse(&self, engine: &Engine) -> Option<Module> {
         let wasm = cold_code(self.wasm.get(..self.length)?)?;
-        if self.is_trusted {
-            // It was validated with the main module.
-            module_unchecked(engine, &Trusted::built_here(wasm)).ok()
-        } else {
-            crate::engine::load(engine, wasm).ok()
-        }
+        // It was validated with the main module.
+        let wasm = self.is_trusted.then(|| Trusted::built_here(wasm))?;
+        module_unchecked(engine, &wasm).ok()
     }
 }
 

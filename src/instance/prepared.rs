@@ -52,8 +52,8 @@ impl Prepared {
         frames: usize,
         extend: Extend,
     ) -> Result<Self, Error> {
-        let engine = Engine::new(metering, frames);
-        let module = crate::engine::load(&engine, wasm)?;
+        let mut engine = Engine::new(metering, frames);
+        let module = crate::engine::load(&mut engine, wasm)?;
         let linker = linker(&engine, extend)?;
         check_imports(&module, linker.clone())?;
         Ok(Self {
@@ -92,15 +92,16 @@ impl Prepared {
     }
 
     fn image_for(
-        engine: Engine,
+        mut engine: Engine,
         code: &Code<'_>,
-        cold: Option<Cold>,
+        mut cold: Option<Cold>,
         memories: Memories,
         extend: Extend,
     ) -> Result<Self, Error> {
         let module = match code {
+            // It was mended before it was captured.
             Code::Trusted(wasm) => module_unchecked(&engine, wasm)?,
-            Code::Foreign(wasm) => crate::engine::load(&engine, wasm)?,
+            Code::Foreign(wasm) => load_both(&mut engine, wasm, cold.as_mut())?,
         };
         let mut linker = linker(&engine, extend)?;
         if let Some(cold) = cold {
@@ -166,6 +167,22 @@ impl Prepared {
 
 fn memory_name(index: usize) -> String {
     format!("memory{index}")
+}
+
+/// Loads a foreign image's code, all of it: either part may need an engine that
+/// the other doesn't.
+fn load_both(
+    engine: &mut Engine,
+    main: &[u8],
+    cold: Option<&mut Cold>,
+) -> Result<wasmi::Module, Error> {
+    let module = crate::engine::load(engine, main)?;
+    let Some(cold) = cold else { return Ok(module) };
+    cold.load(engine)?;
+    if wasmi::Engine::same(module.engine(), engine.inner()) {
+        return Ok(module);
+    }
+    crate::engine::load(engine, main)
 }
 
 /// All that a guest can import.

@@ -86,3 +86,39 @@ fn a_trap_in_the_start_section_is_one_too() {
         .exits(134)
         .says(&["unreachable"]);
 }
+
+/// Tail calls of host functions, directly, through a table, and after a
+/// snapshot: they are calls, and the process lives on.
+const TAIL_CALLS: &str = r#"(module
+    (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
+    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+    (import "dormouse" "snapshot_point" (func $point))
+    (table 2 funcref)
+    (elem (i32.const 0) $yield $point)
+    (type $nothing (func)) (type $number (func (result i32)))
+    (memory (export "memory") 1)
+    (func $direct (return_call $point))
+    (func $indirect (return_call_indirect (type $nothing) (i32.const 1)))
+    (func $yields (result i32) (return_call_indirect (type $number) (i32.const 0)))
+    (func $number (result i32) (return_call $yield))
+    (func $run (result i32)
+        (call $direct) (call $indirect)
+        (i32.add (i32.add (call $yields) (call $number)) (i32.const 7)))
+    (func (export "_start") (call $exit (call $run))))"#;
+
+#[test]
+fn tail_calls_of_host_functions_are_calls() {
+    let dir = Dir::new();
+    let file = dir.write("tail.wat", TAIL_CALLS);
+    let file = file.to_str().expect("UTF-8");
+    dormouse(["run", file]).exits(7);
+    dormouse(["run", "--fuel", "100000", file]).exits(7);
+    let image = dir.path().join("tail.dormouse");
+    let image = image.to_str().expect("UTF-8");
+    for point in [None, Some("wasi_snapshot_preview1.sched_yield:nth=2")] {
+        let mut words = vec!["snapshot", file, "-o", image];
+        words.extend(point.iter().flat_map(|point| ["--at", *point]));
+        dormouse(words).exits(0);
+        dormouse(["run", image]).exits(7);
+    }
+}
