@@ -15,5 +15,6 @@ mod python;
 mod real;
 mod support;
 mod traps;
+mod unprepared;
 mod wasi;
 mod wasm;
