@@ -2,7 +2,7 @@
 //! and JavaScript, as images and as executables of their own.
 #![cfg(unix)]
 
-use crate::support::{Dir, Ran, command, dormouse, run, run_with_input};
+use crate::support::{Dir, Ran, command, dormouse, has_pip, install, run, run_with_input};
 use std::{
     os::unix::fs::PermissionsExt,
     process::{Command, Stdio},
@@ -385,4 +385,39 @@ fn points_of_modules_are_not_for_programs() {
     snapshot(&dir, "app.js", &["--portable"], &[])
         .exits(2)
         .says(&["only Dormouse has"]);
+}
+
+/// Programs from the package registry, imported once. The example says how.
+#[test]
+fn an_image_has_its_packages_with_it() {
+    if !has_pip("the packages of examples/report.py can't be fetched") {
+        return;
+    }
+    let dir = Dir::new();
+    let source = include_str!("../../examples/report.py");
+    dir.write("report.py", source);
+    let packages = dir.path().join("packages");
+    let line = source
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("pip install --target packages "));
+    let names: Vec<&str> = line.expect("it is in the example").split(' ').collect();
+    install(&packages, &names);
+    snapshot(&dir, "report.py", &["--packages", "packages"], &[]).prints("");
+    std::fs::remove_dir_all(&packages).expect("removed");
+
+    let books = r#"[{"title": "Momo", "year": 1973}, {"title": "Emil", "year": 1929}]"#;
+    woken(&dir, &["report.py.image", "My *books*"], books).prints(
+        "<h1 class=\"title\">My <em>books</em></h1>\n<ul class=\"simple\">\n\
+         <li><p><strong>Emil</strong>, 1929</p></li>\n\
+         <li><p><strong>Momo</strong>, 1973</p></li>\n</ul>\n<p><em>2 in all</em></p>\n\n",
+    );
+    let ran = woken(
+        &dir,
+        &["report.py.image", "x"],
+        r#"[{"title": 5, "year": 1}]"#,
+    );
+    ran.exits(1);
+    assert_eq!(ran.stderr, "report.py.image: 5 is not of type 'string'\n");
+    let shown = woken(&dir, &["inspect", "report.py.image"], "").text();
+    assert!(shown.contains("mount    /packages ro"), "{shown}");
 }

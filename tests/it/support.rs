@@ -75,6 +75,30 @@ pub(crate) fn run_with_input(command: &mut Command, input: &[u8]) -> Ran {
     Ran::new(output)
 }
 
+/// Whether `python3` has pip; if not, `what` is said to be skipped.
+pub(crate) fn has_pip(what: &str) -> bool {
+    let has = Command::new("python3")
+        .args(["-m", "pip", "--version"])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !has {
+        eprintln!("SKIPPED: {what}: there is no python3 with pip");
+    }
+    has
+}
+
+/// Has pip put `packages` into `folder`.
+pub(crate) fn install(folder: &Path, packages: &[&str]) {
+    let ran = run(Command::new("python3")
+        .args(["-m", "pip", "install", "--quiet", "--no-compile"])
+        .args(["--disable-pip-version-check", "--only-binary", ":all:"])
+        .arg("--target")
+        .arg(folder)
+        .args(packages)
+        .stdin(Stdio::null()));
+    ran.exits(0);
+}
+
 /// A command that has ended.
 #[derive(Debug)]
 pub(crate) struct Ran {

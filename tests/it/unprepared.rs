@@ -3,7 +3,7 @@
 //! uninterrupted run prints.
 #![cfg(unix)]
 
-use crate::support::{Dir, Ran, command, dormouse, guest, run, run_with_input};
+use crate::support::{Dir, Ran, command, dormouse, guest, has_pip, install, run, run_with_input};
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -16,30 +16,6 @@ fn text(path: &Path) -> &str {
 /// `dormouse` with `words`, and `input` on its stdin.
 fn with_input(words: &[&str], input: &str) -> Ran {
     run_with_input(command().args(words), input.as_bytes())
-}
-
-/// Whether `python3` has pip; if not, `what` is said to be skipped.
-fn has_pip(what: &str) -> bool {
-    let has = Command::new("python3")
-        .args(["-m", "pip", "--version"])
-        .output()
-        .is_ok_and(|output| output.status.success());
-    if !has {
-        eprintln!("SKIPPED: {what}: there is no python3 with pip");
-    }
-    has
-}
-
-/// Has pip put `packages` into `folder`.
-fn install(folder: &Path, packages: &[&str]) {
-    let ran = run(Command::new("python3")
-        .args(["-m", "pip", "install", "--quiet", "--no-compile"])
-        .args(["--disable-pip-version-check", "--only-binary", ":all:"])
-        .arg("--target")
-        .arg(folder)
-        .args(packages)
-        .stdin(Stdio::null()));
-    ran.exits(0);
 }
 
 /// The CPython guest, as the file that it is.
