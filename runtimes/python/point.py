@@ -24,6 +24,7 @@ from _ast import (
     Try,
     TypeAlias,
 )
+from _frozen_importlib_external import FileFinder
 
 ONLY_AST = 0x400
 # What `from __future__ import …` leaves in a code object's flags.
@@ -134,9 +135,10 @@ def freshen():
     ):
         if hasattr(loaded.get(name), attribute):
             setattr(loaded[name], attribute, value)
-    # Other folders may be there than before.
+    # Other folders may be there than before. (Reading the directory of the
+    # standard library's archive again would take longer than all the rest.)
     for entry, finder in list(sys.path_importer_cache.items()):
         if finder is None:
             del sys.path_importer_cache[entry]
-        elif hasattr(finder, "invalidate_caches"):
+        elif isinstance(finder, FileFinder):
             finder.invalidate_caches()
