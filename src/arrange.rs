@@ -8,7 +8,7 @@
 //! do the same as before, whatever was watched.
 
 use crate::{
-    Error, ErrorKind, Image, Language, Limits, Program, Sandbox,
+    Error, ErrorKind, Grants, Image, Language, Limits, Program, Sandbox,
     image::{
         captured::{Captured, Origin},
         opened::Opened,
@@ -119,7 +119,13 @@ fn run(image: &Image, program: &str) -> Result<Vec<u32>, Error> {
         deadline: None,
         ..Limits::default()
     };
+    // What is counted must not depend on what is drawn.
+    let grants = Grants {
+        seed: Some(1),
+        ..Grants::default()
+    };
     let (outcome, counts) = Sandbox::new(image)
+        .grants(grants)
         .limits(limits)
         .run_covered(&Program::code(program))?;
     match outcome.status {

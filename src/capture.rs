@@ -297,10 +297,6 @@ impl Run {
     /// time never goes back, and no later, so that the image of a guest that
     /// looked at no clock does not depend on when it was made.
     fn clock(&self) -> ClockBase {
-        if self.language == Some(Language::JavaScript) {
-            // Its clocks count from the run's start, and it keeps no time.
-            return ClockBase::default();
-        }
         let shown = self.instance.state().wasi().clock().last_shown();
         ClockBase {
             monotonic: u64::try_from(shown.as_nanos()).unwrap_or(u64::MAX),

@@ -10,7 +10,10 @@ pub struct Grants {
     pub mounts: Vec<Mount>,
     /// Environment variables, in the order given; the last of a name wins.
     pub env: Vec<(String, String)>,
-    /// Makes clocks and randomness the same for every run with this seed.
+    /// Makes clocks and randomness the same for every run with this seed,
+    /// from where its program begins. Hashes in Python depend on what was drawn
+    /// before that: with [`GuestStore::seeded_image`](crate::GuestStore::seeded_image)
+    /// and for a plain start it is the same for all seeds, anywhere.
     pub seed: Option<u64>,
 }
 

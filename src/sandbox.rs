@@ -9,7 +9,7 @@ use crate::{
     language,
     locate::{Trapped, locate},
     program::Entry,
-    wasi::{Clock, Context, Random, Root, Stdio},
+    wasi::{Beginning, Clock, Context, PREPARING, Random, Root, Secret, Stdio},
 };
 use dormouse_snapshot::{COVERAGE, CURRENT_FUNCTION, counts};
 use std::{
@@ -41,6 +41,8 @@ pub struct Sandbox {
     capturing: bool,
     /// Whether the process ends with the run.
     is_last: bool,
+    /// Where all that the guest draws comes from, instead of a seed.
+    secret: Option<Secret>,
 }
 
 /// Who ends a guest that computes past its deadline without calling the host.
@@ -66,6 +68,7 @@ impl Sandbox {
             deadline: DeadlineBy::Metering,
             capturing: false,
             is_last: false,
+            secret: None,
         }
     }
 
@@ -238,6 +241,14 @@ impl Sandbox {
         &self.image
     }
 
+    /// Has the guest do the same each time: what it draws comes from `secret`,
+    /// and its clocks are a seeded run's.
+    #[must_use]
+    pub(crate) fn drawing_from(mut self, secret: Secret) -> Self {
+        self.secret = Some(secret);
+        self
+    }
+
     /// The host's side of a run up to a snapshot point, with `extra` bytes of
     /// memory above the limit.
     pub(crate) fn capturing_state(
@@ -258,6 +269,20 @@ impl Sandbox {
         } else {
             Metering::Off
         }
+    }
+
+    /// What shows the time to the guest, and what it draws from.
+    fn clock_and_random(&self, meter: &Arc<Meter>) -> Result<(Clock, Random), Error> {
+        let is_seeded = self.grants.seed.is_some() || self.secret.is_some();
+        let clock = Clock::new(is_seeded, Arc::clone(meter));
+        let starts = self.image.guest_language().is_some() && self.image.snapshot().is_none();
+        let random = match (self.secret, self.grants.seed) {
+            (Some(secret), _) => Random::of(secret),
+            // The seed is for the program.
+            (None, Some(_)) if starts => Random::of(PREPARING),
+            (None, seed) => Random::new(seed)?,
+        };
+        Ok((clock, random))
     }
 
     /// The host's side of the run.
@@ -282,9 +307,12 @@ impl Sandbox {
         })?;
         let snapshot = self.image.snapshot();
         let base = snapshot.map_or(0, |snapshot| snapshot.manifest.clock.monotonic);
-        let clock = Clock::new(self.grants.seed.is_some(), Arc::clone(&meter))
-            .going_on_from(Duration::from_nanos(base));
-        let random = Random::new(self.grants.seed)?;
+        let (clock, random) = self.clock_and_random(&meter)?;
+        let clock = clock.going_on_from(Duration::from_nanos(base));
+        let beginning = self
+            .grants
+            .seed
+            .map(|seed| Beginning::new(clock.clone(), random.clone(), seed));
         let (times, draws) = (clock.clone(), random.clone());
         let mut root = Root::new(&self.grants.mounts, self.limits.tmp)?
             .with_clock(move || std::time::UNIX_EPOCH + times.unix_time())
@@ -294,6 +322,7 @@ impl Sandbox {
             .as_deref()
             .and_then(|path| root.guest_path(path));
         let mut javascript_path = None;
+        let mut javascript_beginning = None;
         let mut channel = None;
         let (args, env) = match self.image.guest_language() {
             Some(Language::Python) => {
@@ -304,6 +333,7 @@ impl Sandbox {
                     guest_path,
                     terminal,
                     self.capturing,
+                    beginning,
                 );
                 let functions = Arc::new(functions);
                 if snapshot.is_some() {
@@ -317,6 +347,7 @@ impl Sandbox {
             }
             Some(Language::JavaScript) => {
                 javascript_path = guest_path;
+                javascript_beginning = beginning;
                 (Vec::new(), environment(&self.grants))
             }
             None => {
@@ -333,6 +364,7 @@ impl Sandbox {
             context.open_device(language::python::CHANNEL, Box::new(channel));
         }
         let mut state = State::new(context, self.limits.memory, self.limits.fuel, meter);
+        state.beginning = javascript_beginning;
         if javascript_path.is_some() {
             state.language::<language::javascript::Data>().guest_path = javascript_path;
         }

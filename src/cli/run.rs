@@ -31,6 +31,29 @@ pub(super) enum Kind {
     Wasm,
 }
 
+/// How a language comes to run a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    /// From its beginning.
+    Plain,
+    /// From its image.
+    Woken,
+    /// From its image for runs with a seed.
+    Seeded,
+}
+
+impl Start {
+    fn of(matches: &ArgMatches) -> Self {
+        if matches.get_flag("no-snapshot") {
+            Self::Plain
+        } else if args::grants(matches).seed.is_some() {
+            Self::Seeded
+        } else {
+            Self::Woken
+        }
+    }
+}
+
 /// The subcommand and its options.
 pub(super) fn command() -> Command {
     Command::new("run")
@@ -216,8 +239,7 @@ fn size(bytes: u64) -> String {
 /// What is to run: the image and the program.
 fn plan(matches: &ArgMatches, guest_args: Vec<OsString>) -> Result<(Image, Program), Error> {
     let lang = matches.get_one::<Kind>("lang").copied();
-    let plainly = matches.get_flag("no-snapshot");
-    let guest = |language| guest(language, plainly);
+    let guest = |language| guest(language, Start::of(matches));
     let guest_args: Vec<Vec<u8>> = guest_args
         .into_iter()
         .map(OsString::into_encoded_bytes)
@@ -282,7 +304,7 @@ fn from_file(
         Kind::Source(language) => {
             let program = Program::script(path.to_string_lossy(), file.read()?).host_path(path);
             Ok((
-                guest(language, matches.get_flag("no-snapshot"))?,
+                guest(language, Start::of(matches))?,
                 program.args(guest_args),
             ))
         }
@@ -356,7 +378,7 @@ fn from_stdin(
             guest_args,
         ),
         Kind::Source(language) => Ok((
-            guest(language, matches.get_flag("no-snapshot"))?,
+            guest(language, Start::of(matches))?,
             Program::script("<stdin>", source).args(guest_args),
         )),
     }
@@ -380,16 +402,20 @@ pub(super) fn kind_of(path: &Path) -> Result<Kind, Error> {
     }
 }
 
-/// The guest of `language`; `plainly`: from its beginning, not from its image.
-pub(super) fn guest(language: Language, plainly: bool) -> Result<Image, Error> {
+/// The guest of `language`, to be started so.
+pub(super) fn guest(language: Language, start: Start) -> Result<Image, Error> {
     let store = GuestStore::open_default()?;
-    if plainly {
-        return Image::language(language, super::progress::load(&store, language)?);
-    }
-    with_progress(|progress| store.image(language, progress)).or_else(|error| {
+    let image = match start {
+        Start::Plain => {
+            return Image::language(language, super::progress::load(&store, language)?);
+        }
+        Start::Woken => with_progress(|progress| store.image(language, progress)),
+        Start::Seeded => with_progress(|progress| store.seeded_image(language, progress)),
+    };
+    image.or_else(|error| {
         // Without the guest there is nothing to start, and that is what is
         // wrong then.
-        let image = guest(language, true)?;
+        let image = guest(language, Start::Plain)?;
         report(&format!(
             "{language} is started from its beginning, which takes longer: {error}; --no-snapshot \
              does so without asking"

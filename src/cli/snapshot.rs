@@ -204,7 +204,7 @@ fn plan(matches: &ArgMatches) -> Result<(Image, Program, Origin), Error> {
             sha256: sha256(&source),
         };
         let program = Program::script(path.to_string_lossy(), source).host_path(path);
-        let image = run::guest(language, true)?;
+        let image = run::guest(language, run::Start::Plain)?;
         return Ok((image, program, language_origin(language, script)?));
     }
     let image = match kind {

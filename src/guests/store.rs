@@ -167,7 +167,23 @@ impl GuestStore {
         language: Language,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Image, Error> {
-        ready::open_or_make(self, language, progress)
+        ready::open_or_make(self, language, false, progress)
+    }
+
+    /// The same for runs with a [seed](crate::Grants::seed). In one that
+    /// [`image`](Self::image) gives, Python's hashes depend on what was drawn
+    /// when the image was made on this machine; here they are those of every
+    /// seeded run everywhere.
+    ///
+    /// # Errors
+    ///
+    /// As for [`image`](Self::image).
+    pub fn seeded_image(
+        &self,
+        language: Language,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Image, Error> {
+        ready::open_or_make(self, language, true, progress)
     }
 
     /// Fetches the pinned guest of `language`, if it is not there.

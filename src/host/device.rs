@@ -29,6 +29,8 @@ pub(crate) struct Device {
 }
 
 struct Channel {
+    /// To be called before anything is read.
+    begin: Option<Box<dyn FnOnce() + Send>>,
     request: Vec<u8>,
     answer: std::io::Cursor<Vec<u8>>,
 }
@@ -36,9 +38,11 @@ struct Channel {
 impl Device {
     /// Opens a channel to `functions`.
     pub(crate) fn new(functions: Arc<Functions>) -> Self {
+        let first = functions.take_first();
         let channel = Channel {
+            begin: first.begin,
             request: Vec::new(),
-            answer: std::io::Cursor::new(functions.take_first()),
+            answer: std::io::Cursor::new(first.bytes),
         };
         Self {
             functions,
@@ -94,6 +98,9 @@ impl WasiFile for Device {
 
     async fn read_vectored<'a>(&self, buffers: &mut [IoSliceMut<'a>]) -> Result<u64, Error> {
         let mut channel = self.channel();
+        if let Some(begin) = channel.begin.take() {
+            begin();
+        }
         let read = channel.answer.read_vectored(buffers)?;
         if channel.answer.position() >= channel.answer.get_ref().len() as u64 {
             channel.answer = std::io::Cursor::default();
@@ -137,7 +144,7 @@ mod tests {
     fn the_first_channel_says_something_once() {
         let functions = Functions::default()
             .with("one", |_| Ok(Value::from(1)))
-            .saying_first(b"start".to_vec());
+            .saying_first(b"start".to_vec(), || ());
         let functions = Arc::new(functions);
         let first = Device::new(Arc::clone(&functions));
         let second = Device::new(functions);

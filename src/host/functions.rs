@@ -17,7 +17,15 @@ pub(crate) struct Functions {
     named: BTreeMap<&'static str, Function>,
     /// What a channel has to say before it is asked anything; the first that
     /// is opened says it.
-    first: Mutex<Vec<u8>>,
+    first: Mutex<First>,
+}
+
+/// What is said before anything is asked.
+#[derive(Default)]
+pub(super) struct First {
+    pub(super) bytes: Vec<u8>,
+    /// Called just before it is said.
+    pub(super) begin: Option<Box<dyn FnOnce() + Send>>,
 }
 
 /// Requests that one batch may hold: the answers are kept until they are read.
@@ -35,14 +43,23 @@ impl Functions {
         self
     }
 
-    /// Lets the first channel begin with `bytes`.
-    pub(crate) fn saying_first(mut self, bytes: Vec<u8>) -> Self {
-        self.first = Mutex::new(bytes);
+    /// Lets the first channel begin with `bytes`; `begin` is called when they
+    /// are about to be read.
+    pub(crate) fn saying_first(
+        mut self,
+        bytes: Vec<u8>,
+        begin: impl FnOnce() + Send + 'static,
+    ) -> Self {
+        let begin: Box<dyn FnOnce() + Send> = Box::new(begin);
+        self.first = Mutex::new(First {
+            bytes,
+            begin: Some(begin),
+        });
         self
     }
 
     /// What a channel opened now says first: nothing but for the first one.
-    pub(super) fn take_first(&self) -> Vec<u8> {
+    pub(super) fn take_first(&self) -> First {
         std::mem::take(&mut self.first.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -6,6 +6,7 @@
 //!     python-<key>.dormouse   an image
 //!     python-<key>.record     what it was when it was placed
 //!     python.lock             held by whoever makes it
+//!     secret                  what images draw instead of the host's randomness
 //!     own/<digest>            `dormouse snapshot` made an image with that digest
 //!     own/file-<dev>-<inode>  and that file was one, when last looked at
 //! ```
@@ -23,6 +24,7 @@ use crate::{
     guests::Lock,
     image::manifest::{FORMAT, TOOL},
     instance::cold_code,
+    wasi::{Random, Secret},
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -62,7 +64,12 @@ impl Key {
     /// # Errors
     ///
     /// When the system does not say what is running.
-    pub(crate) fn new(language: Language, guest: &str, bootstrap: u64) -> Result<Self, Error> {
+    pub(crate) fn new(
+        language: Language,
+        guest: &str,
+        bootstrap: u64,
+        draws: Draws,
+    ) -> Result<Self, Error> {
         let executable = executable()
             .and_then(|metadata| Ok((metadata.len(), metadata.modified()?)))
             .map_err(|error| {
@@ -70,16 +77,18 @@ impl Key {
                     "the running executable can't be looked at: {error}"
                 ))
             })?;
-        Ok(Self::of(language, guest, bootstrap, &executable))
+        Ok(Self::of(language, guest, bootstrap, draws, &executable))
     }
 
     fn of(
         language: Language,
         guest: &str,
         bootstrap: u64,
+        draws: Draws,
         executable: &(u64, std::time::SystemTime),
     ) -> Self {
-        let all = format!("{FORMAT} {TOOL} {language} {guest} {bootstrap} {executable:?}");
+        let all =
+            format!("{FORMAT} {TOOL} {language} {guest} {bootstrap} {draws:?} {executable:?}");
         // Half of it is more than enough to tell images apart.
         let digest = &Sha256::digest(all)[..16];
         Self {
@@ -95,6 +104,17 @@ impl Key {
     fn record(&self) -> String {
         format!("{}{RECORD}", self.name)
     }
+}
+
+/// What a language draws while it is made an image of. Either way it draws the
+/// same each time, and an image is the same each time it is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Draws {
+    /// What nobody else knows: the [secret](Images::secret) of this cache.
+    /// Seeds of hashes among it.
+    Secret,
+    /// The same everywhere, so that seeded runs are.
+    Fixed,
 }
 
 const IMAGE: &str = ".dormouse";
@@ -189,6 +209,23 @@ impl Images {
         Ok(opened)
     }
 
+    /// What images draw from. Made at random the first time.
+    ///
+    /// # Errors
+    ///
+    /// When the cache is not usable.
+    pub(crate) fn secret(&self) -> Result<Secret, Error> {
+        let folder = Folder::create(&self.path)?;
+        let read = || Secret::try_from(folder.read_small(SECRET).ok()?).ok();
+        if let Some(secret) = read() {
+            return Ok(secret);
+        }
+        let mut secret = Secret::default();
+        Random::new(None)?.fill(&mut secret);
+        folder.place(SECRET, &secret)?;
+        Ok(secret)
+    }
+
     /// Removes all images of `language`.
     pub(crate) fn forget(&self, language: Language) {
         // What is not ours is not removed.
@@ -264,6 +301,7 @@ impl Images {
 }
 
 const OWN: &str = "own";
+const SECRET: &str = "secret";
 
 /// Checks that `image` is whole, and valid its module and what that loads on
 /// demand: nobody will again.

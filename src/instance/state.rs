@@ -4,7 +4,7 @@ use super::Limiter;
 use crate::{
     Error, ErrorKind, Output, Stdin,
     engine::Meter,
-    wasi::{Clock, Context, Random, Root, Stdio},
+    wasi::{Beginning, Clock, Context, Random, Root, Stdio},
 };
 use std::{any::Any, sync::Arc};
 
@@ -14,6 +14,8 @@ pub(crate) struct State {
     pub(super) limiter: Limiter,
     pub(super) fuel: Fuel,
     pub(crate) meter: Arc<Meter>,
+    /// Of a seeded run whose language does not itself ask for its program.
+    pub(crate) beginning: Option<Beginning>,
     language: Option<Box<dyn Any + Send>>,
 }
 
@@ -27,6 +29,7 @@ impl State {
                 limit: fuel,
             },
             meter,
+            beginning: None,
             language: None,
         }
     }

@@ -67,6 +67,12 @@ pub(crate) fn adapt(language: Language, wasm: Vec<u8>) -> Vec<u8> {
     }
 }
 
+/// Whether the language, before it knows its program, draws what must not be
+/// the same everywhere: Python the seed of its hashes.
+pub(crate) fn draws_secrets(language: Language) -> bool {
+    language == Language::Python
+}
+
 /// What to watch, to arrange the language's image by.
 pub(crate) fn training(language: Language) -> Training {
     match language {

@@ -16,7 +16,7 @@ use crate::{
     Grants, Program,
     host::Functions,
     image::cache::{NO_SOURCES, fingerprint},
-    wasi::Root,
+    wasi::{Beginning, Root},
 };
 
 /// The WASI descriptor of the channel: `/dev/host` is opened while only the
@@ -99,20 +99,21 @@ pub(crate) fn with_files(root: Root) -> Root {
         .fold(root, |root, (path, bytes)| root.with_file(path, *bytes))
 }
 
-/// The functions of a run of `program`, and what its channel says first.
-/// `pauses`: the program is to come to its snapshot point, and is captured there.
+/// The functions of a run of `program`, and what its channel says first; the
+/// program has its `beginning` then. `pauses`: it is to come to its snapshot
+/// point, and is captured there.
 pub(crate) fn functions(
     program: &Program,
     grants: &Grants,
     guest_path: Option<String>,
     terminal: bool,
     pauses: bool,
+    beginning: Option<Beginning>,
 ) -> Functions {
-    Functions::default().saying_first(request::start(
-        program,
-        grants,
-        guest_path.as_deref(),
-        terminal,
-        pauses,
-    ))
+    let request = request::start(program, grants, guest_path.as_deref(), terminal, pauses);
+    Functions::default().saying_first(request, move || {
+        if let Some(beginning) = beginning {
+            beginning.now();
+        }
+    })
 }

@@ -17,6 +17,12 @@ const SEEDED_START: Duration = Duration::from_secs(1_704_067_200);
 /// that wait for the time to change would wait for ever.
 const SEEDED_TICK: Duration = Duration::from_micros(10);
 
+/// What the monotonic clock of a seeded run in a language shows when its
+/// program begins. It must not have shown more while the language was prepared,
+/// plainly or for an image: that is for 10,000 looks at it, and either takes
+/// less than 100.
+const PREPARED: Duration = Duration::from_millis(100);
+
 /// The clocks of one run. All of them start when the run does.
 #[derive(Debug, Clone)]
 pub(crate) struct Clock(Arc<Inner>);
@@ -24,8 +30,8 @@ pub(crate) struct Clock(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     started: Instant,
-    /// What the monotonic clock showed when the run started.
-    base: Duration,
+    /// Nanoseconds that the monotonic clock showed when the run started.
+    base: AtomicU64,
     cpu_started: Duration,
     /// Nanoseconds that the guest was last shown by the monotonic clock.
     shown: AtomicU64,
@@ -40,7 +46,7 @@ impl Clock {
     pub(crate) fn new(seeded: bool, meter: Arc<Meter>) -> Self {
         Self(Arc::new(Inner {
             started: Instant::now(),
-            base: Duration::ZERO,
+            base: AtomicU64::new(0),
             cpu_started: thread_cpu_time(),
             shown: AtomicU64::new(0),
             seeded: seeded.then(|| AtomicU64::new(0)),
@@ -51,11 +57,18 @@ impl Clock {
     /// Lets the monotonic clock go on from `base`, where it was when the guest
     /// was captured. Only for clocks that nobody else has yet.
     #[must_use]
-    pub(crate) fn going_on_from(mut self, base: Duration) -> Self {
-        if let Some(inner) = Arc::get_mut(&mut self.0) {
-            inner.base = base;
-        }
+    pub(crate) fn going_on_from(self, base: Duration) -> Self {
+        self.0.base.store(nanos(base), Ordering::Relaxed);
         self
+    }
+
+    /// Starts a seeded run's time, whatever was done before.
+    pub(super) fn restart(&self) {
+        if let Some(seeded) = &self.0.seeded {
+            let base = self.monotonic().max(PREPARED);
+            self.0.base.store(nanos(base), Ordering::Relaxed);
+            seeded.store(0, Ordering::Relaxed);
+        }
     }
 
     /// Time since 1970-01-01 00:00:00 UTC; zero on a host set before that.
@@ -73,7 +86,8 @@ impl Clock {
         let elapsed = self
             .seeded_time()
             .unwrap_or_else(|| self.0.started.elapsed());
-        let time = self.0.base + elapsed;
+        let base = Duration::from_nanos(self.0.base.load(Ordering::Relaxed));
+        let time = base.saturating_add(elapsed);
         self.0.shown.fetch_max(nanos(time), Ordering::Relaxed);
         time
     }

@@ -7,6 +7,7 @@
 //! ([`device`]). [`dir`] and [`file`] are the adapters between that and
 //! wasi-common; [`context`] puts them together with the rest.
 
+mod beginning;
 mod clock;
 mod context;
 mod device;
@@ -33,12 +34,13 @@ mod volume;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use beginning::Beginning;
 pub(crate) use clock::Clock;
 pub(crate) use context::{Context, link};
 #[cfg(test)]
 pub(crate) use device::block_on;
 pub(crate) use errno::Errno;
-pub(crate) use random::Random;
+pub(crate) use random::{PREPARING, Random, Secret};
 pub(crate) use root::Root;
 pub(crate) use stdio::{Input, Sink, Stdio, WriteError};
 pub(crate) use volume::{Handle, OpenHow, Opened};

@@ -4,6 +4,13 @@ use cap_rand::{Error, RngCore};
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// What a stream of random bytes comes from.
+pub(crate) type Secret = [u8; 32];
+
+/// What languages draw with a seed before their program begins: the same for
+/// all seeds, since it may have been drawn when an image was made.
+pub(crate) const PREPARING: Secret = *b"dormouse: before a program runs.";
+
 /// A stream of random bytes, shared by everything in a run that draws some:
 /// the host's own source where the run has no seed.
 #[derive(Clone)]
@@ -27,6 +34,16 @@ impl Random {
             }
         };
         Ok(Self(Arc::new(Mutex::new(rng))))
+    }
+
+    /// The stream of `secret`.
+    pub(crate) fn of(secret: Secret) -> Self {
+        Self(Arc::new(Mutex::new(ChaCha20Rng::from_seed(secret))))
+    }
+
+    /// Goes on with the stream of `seed`, from its beginning.
+    pub(super) fn restart(&self, seed: u64) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = ChaCha20Rng::seed_from_u64(seed);
     }
 
     pub(crate) fn fill(&self, bytes: &mut [u8]) {

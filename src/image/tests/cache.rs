@@ -2,7 +2,7 @@ use super::{invalid, small};
 use crate::{
     Error, ErrorKind, Image, Language,
     image::{
-        cache::{Images, Key, NO_SOURCES, fingerprint},
+        cache::{Draws, Images, Key, NO_SOURCES, fingerprint},
         trust::Trust,
     },
 };
@@ -66,7 +66,7 @@ impl Setting {
 }
 
 fn key(guest: &str) -> Key {
-    Key::new(Language::Python, guest, 7).expect("something is running")
+    Key::new(Language::Python, guest, 7, Draws::Secret).expect("something is running")
 }
 
 #[test]
@@ -88,12 +88,16 @@ fn an_image_is_made_once_and_only_its_user_can_get_at_it() {
 
 #[test]
 fn whatever_goes_into_an_image_goes_into_its_key() {
-    let key = |language, guest, bootstrap| Key::new(language, guest, bootstrap).expect("running");
+    let key = |language, guest, bootstrap| {
+        Key::new(language, guest, bootstrap, Draws::Secret).expect("running")
+    };
     let one = key(Language::Python, "a", 1);
     assert_eq!(one, key(Language::Python, "a", 1));
     assert_ne!(one, key(Language::JavaScript, "a", 1));
     assert_ne!(one, key(Language::Python, "b", 1));
     assert_ne!(one, key(Language::Python, "a", 2));
+    let fixed = Key::new(Language::Python, "a", 1, Draws::Fixed).expect("running");
+    assert_ne!(one, fixed);
     const fn two(first: &[u8], second: &[u8]) -> u64 {
         fingerprint(fingerprint(NO_SOURCES, first), second)
     }
@@ -185,7 +189,7 @@ fn the_disk_does_not_fill() {
         setting.open(&key(guest)).expect("usable");
         std::thread::sleep(Duration::from_millis(20));
     }
-    let js = Key::new(Language::JavaScript, "a", 7).expect("running");
+    let js = Key::new(Language::JavaScript, "a", 7, Draws::Fixed).expect("running");
     setting.open(&js).expect("usable");
     assert_eq!(
         setting.files(".dormouse").len(),
@@ -250,4 +254,15 @@ fn what_was_opened_is_an_image() {
             .run(crate::Program::start("x"))
             .is_ok()
     );
+}
+
+#[test]
+fn a_cache_keeps_its_secret_and_has_its_own() {
+    let (one, other) = (Setting::new(), Setting::new());
+    let secret = one.images.secret().expect("usable");
+    assert_eq!(one.images.secret().expect("usable"), secret);
+    assert_ne!(other.images.secret().expect("usable"), secret);
+    // What is cut short is no secret.
+    fs::write(one.dir.path().join("cache/images/secret"), "short").expect("written");
+    assert_ne!(one.images.secret().expect("usable"), secret);
 }

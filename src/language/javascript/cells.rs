@@ -18,6 +18,10 @@ impl Engine {
     /// Gives the runtime a state for `Math.random`, and the time at which
     /// `performance.now()` was 0.
     pub(super) fn fill_cells(&self, instance: &mut Instance) -> Result<(), Stop> {
+        // From here on it is the program's time, and it draws.
+        if let Some(beginning) = instance.store_mut().data_mut().beginning.take() {
+            beginning.now();
+        }
         let wasi = instance.state().wasi();
         let mut bytes = [0; WAITING];
         wasi.random().fill(&mut bytes[RANDOM..TIME_ORIGIN]);
