@@ -41,10 +41,14 @@ pub(crate) fn locate(trapped: &Trapped<'_>) -> Option<Function> {
         Some(deadline) => deadline.checked_sub(elapsed)?.checked_sub(MARGIN)?,
         None => LONGEST,
     };
-    let wasm = trapped.image.wasm_bytes();
-    let image = trapped
-        .image
-        .rewritten(dormouse_snapshot::trace(wasm).ok()?);
+    // A language's image has its code cut up and arranged: what is to be named
+    // is a function of the guest.
+    let guest = match trapped.image.plain() {
+        Some(plain) => plain.ok()?,
+        None => trapped.image,
+    };
+    let wasm = guest.wasm_bytes();
+    let image = guest.rewritten(dormouse_snapshot::trace(wasm).ok()?);
     let limits = Limits {
         deadline: Some(left),
         ..trapped.limits.clone()

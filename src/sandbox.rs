@@ -167,6 +167,7 @@ impl Sandbox {
     }
 
     fn run_once(&mut self, started: Instant, program: &Program) -> Result<Ran, Error> {
+        self.image = self.image.within(self.limits.memory)?.clone();
         let image = self.image.clone();
         let reserving = image.reserve(self.metering(), self.limits.memory);
         let prepared = image.prepared(self.metering())?;

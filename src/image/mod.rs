@@ -15,7 +15,7 @@ mod tests;
 pub(crate) mod trust;
 
 use crate::{
-    Error, ErrorKind, Language,
+    Error, ErrorKind, GuestStore, Language,
     engine::{
         self, Metering,
         mapping::{Memories, Trusted},
@@ -76,6 +76,9 @@ struct Inner {
     wasm: Arc<Bytes>,
     language: Option<Language>,
     snapshot: Option<Snapshot>,
+    /// Of a language's own image, where its guest is.
+    store: Option<GuestStore>,
+    plain: OnceLock<Image>,
     unmetered: OnceLock<Prepared>,
     metered: OnceLock<Prepared>,
 }
@@ -172,9 +175,43 @@ impl Image {
             wasm: Arc::new(wasm),
             language,
             snapshot,
+            store: None,
+            plain: OnceLock::new(),
             unmetered: OnceLock::new(),
             metered: OnceLock::new(),
         }))
+    }
+
+    /// The same image of a language, whose guest is in `store`. Only for an
+    /// image that nobody else has yet.
+    #[must_use]
+    pub(crate) fn of_store(mut self, store: GuestStore) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.store = Some(store);
+        }
+        self
+    }
+
+    /// The guest that this language's own image was made from.
+    pub(crate) fn plain(&self) -> Option<Result<&Self, Error>> {
+        let (store, language) = (self.0.store.as_ref()?, self.0.language?);
+        if let Some(plain) = self.0.plain.get() {
+            return Some(Ok(plain));
+        }
+        let loaded = store
+            .load(language, &mut |_| {})
+            .and_then(|wasm| Self::language(language, wasm));
+        Some(loaded.map(|plain| self.0.plain.get_or_init(|| plain)))
+    }
+
+    /// What to start for a run with `limit` bytes of memory: where that is less
+    /// than a language's image has, the guest from its beginning.
+    pub(crate) fn within(&self, limit: u64) -> Result<&Self, Error> {
+        let is_larger = |snapshot: &Snapshot| snapshot.memories.bytes() > limit;
+        if !self.0.snapshot.as_ref().is_some_and(is_larger) {
+            return Ok(self);
+        }
+        self.plain().unwrap_or(Ok(self))
     }
 
     /// The same guest with other code, which nobody has validated.

@@ -42,7 +42,7 @@ pub(crate) fn open_or_make(
         progress(Progress::Capturing { language });
         make(language, wasm, Guest { name, sha256 }, secret)
     })?;
-    Image::opened(opened)
+    Ok(Image::opened(opened)?.of_store(store.clone()))
 }
 
 fn make(language: Language, wasm: Vec<u8>, guest: Guest, secret: Secret) -> Result<Vec<u8>, Error> {
