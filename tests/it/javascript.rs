@@ -1,7 +1,35 @@
 //! JavaScript: the programs in `tests/javascript/`, and how programs end.
 
-use crate::support::{Dir, Ran, command, dormouse, run, run_with_input};
+use crate::support::{Dir, Ran, both_ways, command, dormouse, run, run_with_input};
 use std::path::PathBuf;
+
+both_ways! {
+    the_language_is_all_there,
+    the_web_platforms_usual_globals_work,
+    values_are_shown_readably,
+    timers_promises_and_immediates_come_in_order,
+    std_and_os_work_on_mounted_files,
+    what_is_still_buffered_is_written_when_a_program_ends,
+    a_read_only_mount_refuses_writing,
+    modules_import_their_neighbours,
+    a_program_outside_the_mounts_imports_from_the_mounted_folders_only,
+    stdin_and_arguments_reach_the_program,
+    the_environment_is_what_was_granted,
+    an_uncaught_error_is_shown_with_its_stack_and_exits_with_1,
+    a_syntax_error_has_its_place,
+    a_rejection_that_nobody_handles_exits_with_1,
+    a_script_that_awaits_or_imports_is_a_module,
+    programs_exit_with_their_own_code,
+    deep_recursion_can_be_caught,
+    a_full_memory_is_an_error_of_the_program,
+    every_wait_ends_at_the_deadline,
+    a_seed_decides_every_random_number_and_time,
+    nothing_random_is_shared_between_runs,
+    clocks_count_from_the_run_not_from_the_image,
+    ten_megabytes_of_lines_come_through,
+    functions_of_the_host_survive_any_argument,
+    metered_programs_may_ask_the_host_for_much_at_once,
+}
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/javascript")
@@ -13,45 +41,35 @@ fn expected(name: &str) -> String {
 
 /// Runs a program of `tests/javascript/`.
 fn program(name: &str, options: &[&str], args: &[&str]) -> Ran {
-    run(command()
-        .arg("run")
-        .args(options)
-        .arg(folder().join(name))
-        .args(args))
+    run(command().args(options).arg(folder().join(name)).args(args))
 }
 
 fn code(code: &str) -> Ran {
     dormouse(["-l", "js", "-c", code])
 }
 
-#[test]
 fn the_language_is_all_there() {
     program("language.js", &[], &[]).prints("ok\n");
 }
 
-#[test]
 fn the_web_platforms_usual_globals_work() {
     program("web.js", &[], &[]).prints("ok\n");
 }
 
-#[test]
 fn values_are_shown_readably() {
     program("console.js", &[], &[]).prints(&expected("console.out"));
 }
 
-#[test]
 fn timers_promises_and_immediates_come_in_order() {
     program("events.js", &[], &[]).prints(&expected("events.out"));
 }
 
-#[test]
 fn std_and_os_work_on_mounted_files() {
     let dir = Dir::new();
     program("files.js", &["--mount", &dir.mount("/data", "rwc")], &[]).prints("ok\n");
     assert_eq!(dir.read("d"), "hi!more");
 }
 
-#[test]
 fn what_is_still_buffered_is_written_when_a_program_ends() {
     for end in ["", "; std.exit(0)", "; setTimeout(() => std.exit(0), 1)"] {
         let dir = Dir::new();
@@ -62,7 +80,6 @@ fn what_is_still_buffered_is_written_when_a_program_ends() {
     }
 }
 
-#[test]
 fn a_read_only_mount_refuses_writing() {
     let dir = Dir::new();
     dir.write("f", "old");
@@ -73,13 +90,11 @@ fn a_read_only_mount_refuses_writing() {
     assert_eq!(dir.read("f"), "old");
 }
 
-#[test]
 fn modules_import_their_neighbours() {
     let mount = format!("/app:{}", folder().join("modules").display());
     program("modules/main.mjs", &["--mount", &mount], &[]).prints(&expected("modules/main.out"));
 }
 
-#[test]
 fn a_program_outside_the_mounts_imports_from_the_mounted_folders_only() {
     let mount = format!("/app:{}", folder().join("modules").display());
     let source = "import { even } from './app/lib/a.mjs'; console.log(even(4))";
@@ -89,7 +104,6 @@ fn a_program_outside_the_mounts_imports_from_the_mounted_folders_only() {
         .says(&["Cannot find module './lib/a.mjs'", "--mount GUEST:HOST"]);
 }
 
-#[test]
 fn stdin_and_arguments_reach_the_program() {
     let mut stdin = command();
     stdin.arg(folder().join("stdin.js"));
@@ -97,14 +111,12 @@ fn stdin_and_arguments_reach_the_program() {
     program("args.js", &[], &["a", "b c", "-x", "--y=ü"]).prints(&expected("args.out"));
 }
 
-#[test]
 fn the_environment_is_what_was_granted() {
     let source = "console.log(std.getenviron(), std.getenv('HOME'))";
     dormouse(["--env", "A=1", "--env", "B=x=y", "-l", "js", "-c", source])
         .prints("{ A: '1', B: 'x=y' } undefined\n");
 }
 
-#[test]
 fn an_uncaught_error_is_shown_with_its_stack_and_exits_with_1() {
     let dir = Dir::new();
     let script = dir.write("deep.js", "function f() {\n  null.x;\n}\n\nf();\n");
@@ -121,7 +133,6 @@ fn an_uncaught_error_is_shown_with_its_stack_and_exits_with_1() {
         .says(&["Uncaught { a: 1 }\n"]);
 }
 
-#[test]
 fn a_syntax_error_has_its_place() {
     code("\nlet x = ;")
         .exits(1)
@@ -131,7 +142,6 @@ fn a_syntax_error_has_its_place() {
         .says(&["SyntaxError: ", "-c:2:"]);
 }
 
-#[test]
 fn a_rejection_that_nobody_handles_exits_with_1() {
     code("Promise.reject(new TypeError('no')); console.log('first')")
         .exits(1)
@@ -143,7 +153,6 @@ fn a_rejection_that_nobody_handles_exits_with_1() {
         .says(&["Uncaught Error: top"]);
 }
 
-#[test]
 fn a_script_that_awaits_or_imports_is_a_module() {
     code("print(await 1)").prints("1\n");
     code("import * as os from 'os'; print(os.platform)").prints("wasi\n");
@@ -153,14 +162,12 @@ fn a_script_that_awaits_or_imports_is_a_module() {
         .says(&["nothing will settle"]);
 }
 
-#[test]
 fn programs_exit_with_their_own_code() {
     code("std.exit(7)").exits(7);
     code("import { exit } from 'std'; setTimeout(() => { try { exit(3) } finally { print(1) } })")
         .exits(3);
 }
 
-#[test]
 fn deep_recursion_can_be_caught() {
     let catches = |name: &str, source: &str| {
         let source = format!("try {{ {source}; print('none') }} catch (e) {{ print(e.name) }}");
@@ -186,7 +193,6 @@ fn deep_recursion_can_be_caught() {
     );
 }
 
-#[test]
 fn a_full_memory_is_an_error_of_the_program() {
     for source in [
         "const a = []; for (;;) a.push(new Array(1e5).fill(1))",
@@ -197,7 +203,6 @@ fn a_full_memory_is_an_error_of_the_program() {
     }
 }
 
-#[test]
 fn every_wait_ends_at_the_deadline() {
     for source in [
         "for (;;);",
@@ -213,7 +218,6 @@ fn every_wait_ends_at_the_deadline() {
     }
 }
 
-#[test]
 fn a_seed_decides_every_random_number_and_time() {
     let source = "print(Math.random(), crypto.randomUUID(), Date.now(), performance.now())";
     let seeded = || dormouse(["--seed", "7", "-l", "js", "-c", source]).text();
@@ -223,7 +227,6 @@ fn a_seed_decides_every_random_number_and_time() {
     assert_ne!(free(), seeded());
 }
 
-#[test]
 fn nothing_random_is_shared_between_runs() {
     let source = "print(Math.random()); print(crypto.randomUUID()); \
         print(crypto.getRandomValues(new Uint32Array(4))); print(new Array(4).fill().map(Math.random))";
@@ -234,7 +237,6 @@ fn nothing_random_is_shared_between_runs() {
     }
 }
 
-#[test]
 fn clocks_count_from_the_run_not_from_the_image() {
     let source = "const now = performance.now(); print(now, performance.timeOrigin, Date.now(), +new Date(), os.now())";
     let unix = || {
@@ -256,18 +258,16 @@ fn clocks_count_from_the_run_not_from_the_image() {
         "{shown:?} {moment:?}"
     );
     assert!(
-        0.0 <= elapsed && elapsed <= monotonic && monotonic <= after - before,
+        0.0 <= elapsed && elapsed <= monotonic && elapsed <= after - before,
         "{shown:?}"
     );
 }
 
-#[test]
 fn ten_megabytes_of_lines_come_through() {
     let ran = code("const line = 'x'.repeat(99); for (let i = 0; i < 1e5; i++) console.log(line)");
     assert_eq!(ran.stdout.len(), 10_000_000, "{}", ran.stderr);
 }
 
-#[test]
 fn functions_of_the_host_survive_any_argument() {
     // Every public function that leads to the host, with every odd argument.
     let source = r"
@@ -295,7 +295,6 @@ fn functions_of_the_host_survive_any_argument() {
     ran.exits(0).says(&["survived"]);
 }
 
-#[test]
 fn metered_programs_may_ask_the_host_for_much_at_once() {
     let source = "const text = 'ü'.repeat(2e6); const bytes = new TextEncoder().encode(text); \
         print(bytes.length, new TextDecoder().decode(bytes) === text); std.gc()";

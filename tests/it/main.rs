@@ -4,6 +4,7 @@
 
 mod apps;
 mod cli;
+mod fresh;
 mod guests;
 mod images;
 mod javascript;
@@ -18,3 +19,4 @@ mod traps;
 mod unprepared;
 mod wasi;
 mod wasm;
+mod ways;

@@ -2,8 +2,19 @@
 //! known way out of a mount. The guest is Python, as an attacker's would be.
 #![cfg(unix)]
 
-use crate::support::{Dir, dormouse};
+use crate::support::{Dir, both_ways, dormouse};
 use std::os::unix::fs::symlink;
+
+both_ways! {
+    a_read_only_mount_can_only_be_read,
+    a_read_write_mount_changes_what_exists_and_creates_nothing,
+    a_creating_mount_does_all,
+    nothing_leads_out_of_a_mount,
+    nothing_moves_between_mounts,
+    odd_names_and_odd_files_do_no_harm,
+    a_mount_that_cannot_be_made_is_refused,
+    a_folder_mounted_at_the_root_and_others_inside_it,
+}
 
 /// Runs `program` with a mount at `/data`; each of its lines is tried, and
 /// what it raised, or `-`, is compared.
@@ -70,7 +81,6 @@ fn all<'a>(lines: &[&'a str], expected: &'a str) -> Vec<(&'a str, &'a str)> {
     lines.iter().map(|line| (*line, expected)).collect()
 }
 
-#[test]
 fn a_read_only_mount_can_only_be_read() {
     let dir = folder();
     tries(&dir, "ro", &READS);
@@ -80,7 +90,6 @@ fn a_read_only_mount_can_only_be_read() {
     assert!(dir.exists("empty") && !dir.exists("new"));
 }
 
-#[test]
 fn a_read_write_mount_changes_what_exists_and_creates_nothing() {
     let dir = folder();
     tries(&dir, "rw", &READS);
@@ -89,7 +98,6 @@ fn a_read_write_mount_changes_what_exists_and_creates_nothing() {
     assert!(!dir.exists("file") && !dir.exists("empty") && !dir.exists("new"));
 }
 
-#[test]
 fn a_creating_mount_does_all() {
     let dir = folder();
     tries(&dir, "rwc", &READS);
@@ -101,7 +109,6 @@ fn a_creating_mount_does_all() {
     tries(&dir, "rwc", &all(&CHANGES, "-"));
 }
 
-#[test]
 fn nothing_leads_out_of_a_mount() {
     let outer = Dir::new();
     outer.write("secret", "secret");
@@ -147,7 +154,6 @@ print(open('/data/inside').read())";
     assert_eq!(outer.read("mounted-sibling/secret"), "secret");
 }
 
-#[test]
 fn nothing_moves_between_mounts() {
     let (from, to) = (folder(), Dir::new());
     let program = "import errno, os
@@ -171,7 +177,6 @@ for attempt in (lambda: os.rename('/from/file', '/to/file'), lambda: os.link('/f
     assert_eq!(from.read("file"), "content");
 }
 
-#[test]
 fn odd_names_and_odd_files_do_no_harm() {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
     let dir = Dir::new();
@@ -204,7 +209,6 @@ for path in ('x' * 300, 'x/' * 3000 + 'x', 'a\\udcff', 'fifo'):
     assert!(!text.contains("opened"), "{text}");
 }
 
-#[test]
 fn a_mount_that_cannot_be_made_is_refused() {
     let dir = folder();
     let refused = |mounts: &[&str], parts: &[&str]| {
@@ -222,7 +226,6 @@ fn a_mount_that_cannot_be_made_is_refused() {
     refused(&[&dir.mount("/x", "ro"), &dir.mount("/x", "rw")], &["/x"]);
 }
 
-#[test]
 fn a_folder_mounted_at_the_root_and_others_inside_it() {
     let (root, inner) = (folder(), Dir::new());
     inner.write("deep", "deep");

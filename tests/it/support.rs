@@ -1,11 +1,105 @@
 //! What the tests share: a folder of their own, the command, and its output.
 
+use dormouse::{GuestStore, Image, Language};
 use std::{
-    ffi::OsStr,
+    cell::Cell,
+    ffi::{OsStr, OsString},
     io::Write,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Output, Stdio},
+    sync::LazyLock,
 };
+
+/// How a language comes to run a program. Nothing but the time it takes may
+/// tell one from the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// From its image, as by default.
+    Woken,
+    /// From its beginning: `--no-snapshot`.
+    Plain,
+}
+
+thread_local! {
+    /// The way in which the test on this thread starts languages.
+    static WAY: Cell<Way> = const { Cell::new(Way::Woken) };
+}
+
+impl Way {
+    /// That of the running test.
+    pub(crate) fn current() -> Self {
+        WAY.get()
+    }
+
+    /// Runs `test` with languages started in this way.
+    pub(crate) fn with<T>(self, test: impl FnOnce() -> T) -> T {
+        let before = WAY.replace(self);
+        let result = test();
+        WAY.set(before);
+        result
+    }
+
+    /// The guest of `language` for the library.
+    pub(crate) fn image(self, language: Language) -> Image {
+        let store = store();
+        match self {
+            Self::Woken => store
+                .image(language, &mut |_| {})
+                .expect("it can be captured"),
+            Self::Plain => {
+                let wasm = store
+                    .load(language, &mut |_| {})
+                    .expect("it can be fetched");
+                Image::language(language, wasm).expect("it is Wasm")
+            }
+        }
+    }
+}
+
+/// Makes each of the functions named a test of both ways: `NAME::woken` and
+/// `NAME::plain`.
+macro_rules! both_ways {
+    ($($name:ident),* $(,)?) => {$(
+        mod $name {
+            use crate::support::Way;
+
+            #[test]
+            fn woken() {
+                Way::Woken.with(super::$name);
+            }
+
+            #[test]
+            fn plain() {
+                Way::Plain.with(super::$name);
+            }
+        }
+    )*};
+}
+pub(crate) use both_ways;
+
+/// The cache of all tests: guests as the user's own cache has them, and the
+/// images of the executables under test, which would only fill that one.
+static CACHE: LazyLock<PathBuf> = LazyLock::new(|| {
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+    std::fs::create_dir_all(&cache).expect("a folder");
+    let users = GuestStore::open_default().expect("a cache");
+    for guest in users.list().expect("it can be read") {
+        let name = guest.path.file_name().expect("it is a file");
+        let copy = cache.join(name);
+        if guest.path.exists() && !copy.exists() {
+            // Another process may do the same. What is there is whole.
+            let part = cache.join(format!("{}.part", std::process::id()));
+            std::fs::copy(&guest.path, &part).expect("a copy");
+            std::fs::rename(&part, &copy).expect("in place");
+        }
+    }
+    cache
+});
+
+/// The store of all tests.
+pub(crate) fn store() -> GuestStore {
+    GuestStore::at(&*CACHE)
+}
 
 /// A folder that goes when the test ends.
 pub(crate) struct Dir(tempfile::TempDir);
@@ -41,13 +135,25 @@ impl Dir {
     }
 }
 
-/// The `dormouse` command, at its first word.
+/// The `dormouse` command, at its first word; where languages are to be
+/// started plainly, behind `run` and the option for that.
 pub(crate) fn command() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_dormouse"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dormouse"));
+    command.env("DORMOUSE_CACHE", &*CACHE);
+    if Way::current() == Way::Plain {
+        command.args(["run", "--no-snapshot"]);
+    }
+    command
 }
 
 /// Runs `dormouse` with `words` and an empty stdin.
 pub(crate) fn dormouse<W: AsRef<OsStr>>(words: impl IntoIterator<Item = W>) -> Ran {
+    let words = words.into_iter().map(|word| word.as_ref().to_owned());
+    let mut words: Vec<OsString> = words.collect();
+    if Way::current() == Way::Plain && words.first().is_some_and(|word| word == "run") {
+        // It is there already.
+        words.remove(0);
+    }
     run(command().args(words).stdin(Stdio::null()))
 }
 
@@ -192,4 +298,13 @@ pub(crate) fn guest(body: &str) -> String {
         (i32.load (i32.const 8)))
 {body})"#
     )
+}
+
+/// `text` without what differs between any two runs: where objects lie.
+pub(crate) fn without_addresses(text: &str) -> String {
+    let mut parts = text.split("0x");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        text + "0x" + part.trim_start_matches(|digit: char| digit.is_ascii_hexdigit())
+    })
 }
