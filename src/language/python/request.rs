@@ -175,7 +175,7 @@ mod tests {
     fn a_request_byte_for_byte() {
         let program = Program::code("p").args([&b"\xff\xc3\xa4"[..], b"x"]);
         let request = start(&program, &Grants::default(), None, true, false);
-        let mut expected = b"(\x07\0\0\0a\x04\0\0\0code[\x03\0\0\0a\x02\0\0\0-c".to_vec();
+        let mut expected = b"(\x08\0\0\0a\x04\0\0\0code[\x03\0\0\0a\x02\0\0\0-c".to_vec();
         expected.extend(b"u\x05\0\0\0\xed\xb3\xbf\xc3\xa4a\x01\0\0\0x");
         expected.extend(b"[\x01\0\0\0a\0\0\0\0Na\x01\0\0\0/Ta\x01\0\0\0pF");
         assert_eq!(request, expected);
