@@ -159,26 +159,6 @@ fn refusal() -> wasmi::Error {
     wasmi::Error::new("translated only")
 }
 
-/// Which functions of the list `module` has translated already. For taking
-/// the list itself: let a table list every function, run the guest, and ask.
-///
-/// The engine must be a [recording](crate::engine::Engine::recording) one, which
-/// charges for translating: a call that can't pay fails before it has done
-/// anything.
-pub(crate) fn translated(module: &Module) -> Vec<bool> {
-    let Some((mut store, hot)) = list(module) else {
-        return Vec::new();
-    };
-    hot.into_iter()
-        .map(|func| {
-            let unpaid = store.set_fuel(0).is_ok()
-                && call(&mut store, func)
-                    .is_some_and(|error| error.as_trap_code() == Some(wasmi::TrapCode::OutOfFuel));
-            !unpaid
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,6 +185,24 @@ mod tests {
             .compilation_mode(wasmi::CompilationMode::LazyTranslation);
         let wasm = wat::parse_str(text).expect("valid text");
         Module::new(&wasmi::Engine::new(&config), wasm).expect("a module")
+    }
+
+    /// Which functions of the list `module` has translated already: its engine
+    /// charges for that, and a call that can't pay fails before it has done
+    /// anything.
+    fn translated(module: &Module) -> Vec<bool> {
+        let Some((mut store, hot)) = list(module) else {
+            return Vec::new();
+        };
+        hot.into_iter()
+            .map(|func| {
+                let unpaid = store.set_fuel(0).is_ok()
+                    && call(&mut store, func).is_some_and(|error| {
+                        error.as_trap_code() == Some(wasmi::TrapCode::OutOfFuel)
+                    });
+                !unpaid
+            })
+            .collect()
     }
 
     #[test]

@@ -39,7 +39,6 @@ pub(crate) struct Engine {
     metering: Metering,
     frames: usize,
     tail_calls: bool,
-    is_recording: bool,
 }
 
 impl Engine {
@@ -49,31 +48,7 @@ impl Engine {
             metering,
             frames,
             tail_calls: false,
-            is_recording: false,
         }
-    }
-
-    /// An engine of which one can ask what it has
-    /// [translated](super::ahead::translated).
-    pub(crate) fn recording(frames: usize) -> Self {
-        let mut config = config(Metering::On, frames);
-        config.fuel_cost(wasmi::CustomFuelCosts {
-            fuel_per_bytes_translated: 1,
-            ..FUEL_COSTS
-        });
-        Self {
-            inner: wasmi::Engine::new(&config),
-            metering: Metering::On,
-            frames,
-            tail_calls: false,
-            is_recording: true,
-        }
-    }
-
-    /// Whether guests need more fuel than they can be given slice by slice,
-    /// since nobody goes on who is out of it in the middle of translating.
-    pub(crate) fn is_recording(&self) -> bool {
-        self.is_recording
     }
 
     /// Whether modules with tail calls are valid. They are to be mended first:

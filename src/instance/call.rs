@@ -14,15 +14,6 @@ const SLICE: u64 = 4_000_000;
 /// Puts the first slice into the store.
 pub(super) fn fill(store: &mut MappedStore<State>) -> Result<(), Error> {
     let slice = store.data_mut().fuel.take(SLICE);
-    put(store, slice)
-}
-
-/// Puts more into the store than can be burnt.
-pub(super) fn fill_up(store: &mut MappedStore<State>) -> Result<(), Error> {
-    put(store, u64::MAX)
-}
-
-fn put(store: &mut MappedStore<State>, slice: u64) -> Result<(), Error> {
     store
         .as_context_mut()
         .set_fuel(slice)

@@ -198,9 +198,7 @@ fn store(
     let mut store = Store::new(prepared.engine.inner(), state);
     store.limiter(|state| &mut state.limiter);
     let mut store = MappedStore::new(store, reservation);
-    if prepared.engine.is_recording() {
-        call::fill_up(&mut store)?;
-    } else if prepared.engine.metering() == Metering::On {
+    if prepared.engine.metering() == Metering::On {
         call::fill(&mut store)?;
     }
     Ok(store)

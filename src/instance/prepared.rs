@@ -70,34 +70,13 @@ impl Prepared {
     /// [`Instance::wake`](super::Instance::wake).
     pub(crate) fn image(
         code: &Code<'_>,
-        cold: Option<Cold>,
+        mut cold: Option<Cold>,
         memories: Memories,
         metering: Metering,
         frames: usize,
         extend: Extend,
     ) -> Result<Self, Error> {
-        let engine = Engine::new(metering, frames);
-        Self::image_for(engine, code, cold, memories, extend)
-    }
-
-    /// The same, to find out which functions a run calls: see
-    /// [`Self::translated`]. Its instances obey no deadline.
-    pub(crate) fn recording(
-        code: &Code<'_>,
-        memories: Memories,
-        frames: usize,
-        extend: Extend,
-    ) -> Result<Self, Error> {
-        Self::image_for(Engine::recording(frames), code, None, memories, extend)
-    }
-
-    fn image_for(
-        mut engine: Engine,
-        code: &Code<'_>,
-        mut cold: Option<Cold>,
-        memories: Memories,
-        extend: Extend,
-    ) -> Result<Self, Error> {
+        let mut engine = Engine::new(metering, frames);
         let module = match code {
             // It was mended before it was captured.
             Code::Trusted(wasm) => module_unchecked(&engine, wasm)?,
@@ -126,12 +105,6 @@ impl Prepared {
     /// Best called at once, while the caller still prepares the run.
     pub(crate) fn translate_ahead(&self) {
         ahead::translate(&self.module);
-    }
-
-    /// Of the functions in the image's list ([`ahead::HOT`]), which have been
-    /// called by any instance of a [recording](Self::recording) one.
-    pub(crate) fn translated(&self) -> Vec<bool> {
-        ahead::translated(&self.module)
     }
 
     /// The memories of an image, which reservations are made for.

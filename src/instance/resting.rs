@@ -24,7 +24,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What may rest: as many as run at a time in most servers. An instance holds
 /// 3 MiB of memory at the most, a reservation next to none.
-const MAX_RESTED: usize = 16;
+pub(super) const MAX_RESTED: usize = 16;
 
 /// What rests.
 #[derive(Default)]
@@ -57,7 +57,7 @@ impl Resting {
         Some(all.remove(at))
     }
 
-    fn put(&self, rested: Rested) {
+    pub(super) fn put(&self, rested: Rested) {
         let mut all = self.lock();
         if all.len() < MAX_RESTED {
             all.push(rested);

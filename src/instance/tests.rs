@@ -1,5 +1,7 @@
 //! Instances that wake from an image, run, and are brought back to it.
 
+mod resting;
+
 use super::{Code, Failure, Instance, Prepared, State, WakeError};
 use crate::{
     Output, Stdin,
@@ -281,32 +283,6 @@ fn a_reset_instance_has_its_fuel_anew() {
         assert!(instance.into_state().fuel_used() < Some(100));
         instance = woken(Instance::wake(&image.prepared, metered(), image.reserve()));
     }
-}
-
-#[test]
-fn a_recorded_run_tells_what_it_called() {
-    let guest = format!(
-        r#"{}
-        (table (export "dormouse:hot") 4 funcref)
-        (elem (table 1) (i32.const 0) func 1 2 3 4))"#,
-        &GUEST[..GUEST.len() - 1]
-    );
-    let wasm = wat::parse_str(guest).expect("valid text");
-    let folder = tempfile::tempdir().expect("a folder");
-    let prepared = Prepared::recording(
-        &Code::Foreign(&wasm),
-        memories(&folder.path().join("image")),
-        MAX_RECURSION_DEPTH,
-        |_| Ok(()),
-    )
-    .unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(prepared.translated(), [false; 4]);
-    let reservation = Reservation::new(prepared.memories().expect("an image's"), LIMIT);
-    let mut instance = woken(Instance::wake(&prepared, state(LIMIT, None), reservation));
-    ask(&mut instance, "poke", &[0, 9]);
-    ask(&mut instance, "size", &[]);
-    assert_eq!(prepared.translated(), [false, true, false, true]);
-    prepared.translate_ahead();
 }
 
 #[test]

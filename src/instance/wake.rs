@@ -107,6 +107,7 @@ impl Instance {
 
     /// What of each of its memories a woken instance has written to, for the
     /// image to remember: see [`with_written`](crate::engine::mapping::Memories::with_written).
+    #[cfg(feature = "bench")]
     pub(crate) fn written(&self, prepared: &Prepared) -> Vec<Vec<Range<u64>>> {
         prepared
             .memories()
