@@ -6,6 +6,11 @@
 //!
 //! Instances are held by this process; what it has in private dirty pages more
 //! than before is theirs. Linux tells of that in `/proc/self/smaps_rollup`.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what was measured is shown"
+)]
 
 use dormouse::{
     GuestStore, Image, Language, Program,

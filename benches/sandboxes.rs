@@ -4,6 +4,7 @@
 //! ```sh
 //! cargo bench --bench sandboxes
 //! ```
+#![expect(clippy::print_stderr, reason = "what is not measured is named")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use dormouse::{GuestStore, Image, Language, Limits, Outcome, Program, Sandbox, Status};

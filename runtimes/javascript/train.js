@@ -52,6 +52,12 @@ each((i) => { try { if (i % 2) throw new TypeError('odd'); return i?.toString().
 each((i) => { switch (i % 5) { case 0: return 'zero'; case 1: case 2: return 'few'; default: return typeof i === 'number' ? 'many' : void 0; } });
 each((i) => { let n = 0; outer: for (let a = 0; a < 3; a++) { for (let b = 3; b--;) { if (b === 1) continue outer; if (a === 2) break outer; n += a * b; } } do { n--; } while (n > i); while (n < 3) n += 2; return n; });
 each((i) => { function* count() { for (let j = 0; j < 3; j++) yield j * i; } let sum = 0; for (const value of count()) sum += value; return sum; });
+each((i) => { let sum = 0, half = 0.5, last = 1e9; for (let j = 0; j < 3; j++) { sum = (sum + j * 3) & 0xffff; sum += j; sum ^= 70000; sum |= 1; half = 3.9 * half * (1 - half) + Math.sqrt(half) * 1e-9; half -= 0.25; half /= 1.5; last = last - 1234 > half ? last : half; } return sum + half + last % 1000; });
+each((i) => { const flags = new Uint8Array(300).fill(1, 0, 9); let n = 0; for (let j = 2; j < 9; j++) { if (!flags[j]) continue; n++; for (let k = j * 2; k < 300; k += 100) flags[k] = 0; } return n; });
+each((i) => { const add = (a) => (b) => a + b; let sum = 0; for (let j = 0; j < 3; j++) sum = add(j)(sum) % 1000; let text = ''; for (let j = 0; j < 3; j++) text += `${j}:${j % 7},`; return text.split(',').map((s) => s.toUpperCase()).join('-').length + sum; });
+each((i) => { let p = new Point(0, 0); for (let j = 0; j < 3; j++) p = p.plus(new Point(j, 1)); let [a, b] = [1n, BigInt(i)]; for (let j = 0; j < 3; j++) [a, b] = [b, a + b]; return p.x + b.toString().length; });
+each((i) => { let n = 0; for (let j = 0; j < 2; j++) { try { if (j & 1) throw new Error('x'); null.x; } catch { n++; } } return n; });
+each((i) => 'The quick fox 13 2024-01-02 bob@example.com '.replace(/\b(\w)(\w*)\b/g, '$2$1').match(/[a-z]+@/g)?.length);
 var global = 0;
 for (let i = 0; i < N; i++) global += i & 3;
 (async () => {

@@ -247,7 +247,52 @@ def compiled(i):
     return eval(compile("a + 1", "<train>", "eval"), {"a": i}), exec("def f(x):\n    return [y for y in x if y]\nf([1])", {})
 
 
+def count(n):
+    for x in range(n):
+        yield x
+
+
+def both(n):
+    yield from count(n)
+    yield from (x * 2 for x in count(n) if x % 2)
+
+
+def kernels(i):
+    bodies = [[0.5, 0.1, i + 0.25], [4.8, -1.2, 0.5], [8.3, 4.1, 1.5]]
+    for a, b in [(a, b) for j, a in enumerate(bodies) for b in bodies[j + 1 :]]:
+        dx, dy = a[0] - b[0], a[1] - b[1]
+        mag = 0.01 / ((dx * dx + dy * dy) ** 1.5)
+        am, bm = a[2] * mag, b[2] * mag
+        a[0] -= dx * bm
+        b[1] += dy * am
+    perm = [2, 1, 0, 3]
+    perm[:3] = reversed(perm[:3])
+    perm.insert(2, perm.pop(0))
+    flags = bytearray([1]) * 20
+    for j in range(2, 5):
+        if flags[j]:
+            flags[j * j :: j] = bytes(len(range(j * j, 20, j)))
+    total = sum(j for j, flag in enumerate(flags) if flag)
+    for j, flag in enumerate(flags):
+        if flag:
+            total += j
+    for x in count(3):
+        total += x
+    total += sum(both(4)) + sum(x * x for x in count(3))
+    a, b = 1 << 200, 3**130
+    for _ in range(3):
+        a, b = b, a + b
+    big = pow(3, 150, b), b // 7**50, len(str(b)), a * b, a % 10**9, a - b, a > b
+    word = ",".join(f"{j:05d}:{j * 1.5:.2f}" + "x" * (j % 7) for j in range(4))
+    word = word.replace("0", "zero").upper().split(",")
+    turned = [list(row) for row in zip(*[[j * k for j in range(3)] for k in range(3)])]
+    counts = collections.defaultdict(int)
+    for j in range(6):
+        counts[j % 3, j & 1] += j
+    return big, total, word, turned, counts, sorted(counts.items(), key=lambda kv: -kv[1])[:3]
+
+
 for i in range(N):
-    for work in (numbers, text, containers, objects, functions, failures, modules, compiled):
+    for work in (kernels, numbers, text, containers, objects, functions, failures, modules, compiled):
         work(i)
 print("done")

@@ -52,10 +52,10 @@ fn scan(wasm: &[u8]) -> Result<bool, wasmparser::BinaryReaderError> {
                     }
                 }
             }
-            Payload::CustomSection(section) if section.name() == COLD => {
-                if !keeps_nothing(section.data())? {
-                    return Ok(false);
-                }
+            Payload::CustomSection(section)
+                if section.name() == COLD && !keeps_nothing(section.data())? =>
+            {
+                return Ok(false);
             }
             Payload::CodeSectionEntry(body) => {
                 for operator in body.get_operators_reader()? {

@@ -77,37 +77,29 @@ impl Resting {
 impl Instance {
     /// Ends a run. What of the instance can be used again rests, `in_place` only
     /// if the guest came to its end.
-    pub(crate) fn rest(self, prepared: &Prepared, in_place: bool) {
+    pub(crate) fn rest(mut self, prepared: &Prepared, in_place: bool) {
         let Some(image) = &prepared.image else { return };
         if !self.is_awake() || !self.store.is_mapped() || prepared.resting.is_full() {
             return;
         }
-        let rested = if in_place && prepared.is_reset_in_place() {
-            self.rewound(image)
+        let in_place = in_place && prepared.is_reset_in_place() && self.forget(image);
+        prepared.resting.put(if in_place {
+            Rested::Instance(Box::new(self))
         } else {
-            Err(self)
-        };
-        prepared.resting.put(match rested {
-            Ok(instance) => Rested::Instance(Box::new(instance)),
-            Err(instance) => {
-                let (_, mut reservation) = instance.store.into_parts();
-                reservation.renew(&image.memories);
-                Rested::Space(reservation)
-            }
+            let (_, mut reservation) = self.store.into_parts();
+            reservation.renew(&image.memories);
+            Rested::Space(reservation)
         });
     }
 
-    /// Back at its image, and without anything of the run; as it is, if that
+    /// Goes back to the image, without anything of the run; `false` if that
     /// can't be.
-    fn rewound(mut self, image: &ImageMemories) -> Result<Self, Self> {
+    fn forget(&mut self, image: &ImageMemories) -> bool {
         let Ok(nobody) = State::nobody() else {
-            return Err(self);
+            return false;
         };
         // Streams and files are closed here, not when the next run comes.
         *self.store.data_mut() = nobody;
-        match self.rewind(image) {
-            Ok(true) => Ok(self),
-            _ => Err(self),
-        }
+        matches!(self.rewind(image), Ok(true))
     }
 }

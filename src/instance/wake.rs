@@ -11,10 +11,9 @@ use crate::{
     },
 };
 use dormouse_snapshot::LOADED;
-use std::{
-    ops::Range,
-    thread::{self, JoinHandle},
-};
+#[cfg(feature = "bench")]
+use std::ops::Range;
+use std::thread::{self, JoinHandle};
 use wasmi::{Extern, Global, Mutability, Val};
 
 /// Why an instance did not wake.
@@ -116,9 +115,10 @@ impl Instance {
     }
 
     /// Brings a woken instance back to its image, for another run with
-    /// `state`. In place where nothing but memory and exported globals has
-    /// changed, which [`Prepared::learn_reset`] must have found out; else in
-    /// the same address space.
+    /// `state`, in place where [`is_restorable`](super::is_restorable) said so,
+    /// else in the same address space: what [`rest`](Self::rest) and
+    /// [`of`](Self::of) do, at once.
+    #[cfg(any(test, feature = "bench"))]
     pub(crate) fn reset(self, prepared: &Prepared, state: State) -> Result<Self, WakeError> {
         let image = image(prepared)?;
         if prepared.is_reset_in_place() {
@@ -128,6 +128,7 @@ impl Instance {
         }
     }
 
+    #[cfg(any(test, feature = "bench"))]
     fn reset_in_place(
         mut self,
         prepared: &Prepared,
@@ -178,6 +179,7 @@ impl Instance {
         Ok(self)
     }
 
+    #[cfg(any(test, feature = "bench"))]
     fn reset_anew(
         self,
         prepared: &Prepared,

@@ -183,6 +183,10 @@ impl Memories {
     /// [`MappedStore::written`](super::MappedStore::written) has told of
     /// another: many pages at once cost less than one after the other. A hint,
     /// one list per memory; what is not there is ignored.
+    #[cfg_attr(
+        not(any(test, feature = "bench")),
+        allow(dead_code, reason = "images don't say yet what runs write to")
+    )]
     pub(crate) fn with_written(mut self, written: Vec<Vec<Range<u64>>>) -> Self {
         self.written = written;
         self

@@ -131,6 +131,10 @@ impl<T> MappedStore<T> {
 
     /// What of each memory's initial part has been written to, for
     /// [`Memories::with_written`]. Empty where the system doesn't tell.
+    #[cfg_attr(
+        not(any(test, feature = "bench")),
+        allow(dead_code, reason = "images don't say yet what runs write to")
+    )]
     pub(crate) fn written(&self, memories: &Memories) -> Vec<Vec<Range<u64>>> {
         self.memories
             .iter()
@@ -276,6 +280,10 @@ impl<T> AsContextMut for MappedStore<T> {
 
 /// Whether a page of zeros was at most read.
 #[cfg(target_os = "linux")]
+#[cfg_attr(
+    not(any(test, feature = "bench")),
+    allow(dead_code, reason = "images don't say yet what runs write to")
+)]
 fn is_zero_still(bytes: &[u8], page: usize, contents: &Contents) -> bool {
     let end = page + rustix::param::page_size();
     let is_zero = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
@@ -284,6 +292,10 @@ fn is_zero_still(bytes: &[u8], page: usize, contents: &Contents) -> bool {
 
 /// Neighbouring pages joined.
 #[cfg(target_os = "linux")]
+#[cfg_attr(
+    not(any(test, feature = "bench")),
+    allow(dead_code, reason = "images don't say yet what runs write to")
+)]
 fn ranges(pages: &[usize]) -> Vec<Range<u64>> {
     let size = rustix::param::page_size() as u64;
     let mut ranges: Vec<Range<u64>> = Vec::new();

@@ -14,5 +14,5 @@ pub(crate) const TRAINING: Training = Training {
         "const f = (a, b) => a + b; console.log(f(1, 2))",
     ],
     steady: include_str!("../../../runtimes/javascript/train.js"),
-    often: 100,
+    often: 20,
 };
