@@ -16,7 +16,7 @@ use crate::{
     },
     language,
 };
-use dormouse_snapshot::{Form, Hot, State, cover, list, outline, split};
+use dormouse_snapshot::{Form, Heat, Hot, State, Worth, cover, list, outline, split};
 use std::thread;
 
 /// Programs to watch.
@@ -56,16 +56,13 @@ pub(crate) fn arrange(
     let counts = Counts::watch(captured, language, &training)?;
     let functions = Functions::of(&captured.module, first)?;
 
-    let is_hot: Vec<bool> = counts
-        .starts
-        .iter()
-        .zip(&counts.steady)
-        .map(|(starts, steady)| *starts > 0 || *steady >= training.often)
-        .collect();
-    let outlined = outline(&captured.module, &is_hot).map_err(failed)?;
+    let heat = counts.heat(training.often);
+    let outlined = outline(&captured.module, &heat, Worth::default()).map_err(failed)?;
     let hot = functions.entered(|stretch| counts.first.get(stretch) > Some(&0));
-    let listed = list(&outlined, &hot).map_err(failed)?;
-    let stays = functions.entered(|stretch| is_hot.get(stretch) == Some(&true));
+    let listed = list(&outlined.module, &hot).map_err(failed)?;
+    let mut stays = functions.entered(|stretch| heat.get(stretch) > Some(&Heat::Cold));
+    stays.extend(&outlined.near);
+    stays.sort_unstable();
     captured.module =
         split(&listed, |index| stays.binary_search(&index).is_ok()).map_err(failed)?;
     Ok(())
@@ -110,6 +107,25 @@ impl Counts {
             starts,
             steady,
         })
+    }
+}
+
+impl Counts {
+    /// What the one-line program runs must not be mixed with more, and what runs
+    /// often must not make detours.
+    fn heat(&self, often: u32) -> Vec<Heat> {
+        let counts = self.first.iter().zip(&self.starts).zip(&self.steady);
+        counts
+            .map(|((first, starts), steady)| {
+                if *first > 0 || *steady >= often {
+                    Heat::Hot
+                } else if *starts > 0 {
+                    Heat::Near
+                } else {
+                    Heat::Cold
+                }
+            })
+            .collect()
     }
 }
 

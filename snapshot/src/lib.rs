@@ -106,7 +106,7 @@ pub use hot::list;
 pub use instrument::Instrumented;
 pub use mend::mend;
 pub use names::function_name;
-pub use outline::outline;
+pub use outline::{Heat, Outlined, Worth, outline};
 pub use point::Point;
 pub use rewrite::{CapturedMemory, Form, HOT, Hot, Rewritten};
 pub use split::{COLD, COLD_TABLE, LINKED, LOADED, MAIN, split};

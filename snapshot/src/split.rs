@@ -6,9 +6,10 @@
 //! functions that are expected to be called; the *cold* one, in a custom section
 //! of the main one, has the rest and is only loaded when one of them is called:
 //!
-//! - The main module has a *stub* for each cold function that it mentions. A
-//!   stub calls the imported function `dormouse.load`, unless that was done, and
-//!   then the cold function through the exported table [`COLD_TABLE`].
+//! - The main module calls a cold function through the exported table
+//!   [`COLD_TABLE`], after a function that calls the imported `dormouse.load`,
+//!   unless that was done. Where it takes a reference to one, or has one in a
+//!   table, stands a *stub*, a function that makes such a call.
 //! - `dormouse.load` is the host's. It instantiates the cold module, giving it
 //!   what it imports of the instance of the main one: from the module
 //!   [`MAIN`] exports by their names, from the module [`LINKED`] functions by
@@ -66,7 +67,8 @@ pub fn split(wasm: &[u8], stays: impl Fn(u32) -> bool) -> Result<Vec<u8>, Error>
     let effects = source.effects()?;
     let mut split = Split {
         places: Vec::new(),
-        stubs: Vec::new(),
+        slots: Vec::new(),
+        ready: 0,
         linked: Vec::new(),
         types: Types::new(&source.types)?,
         effects,
@@ -84,12 +86,11 @@ pub fn split(wasm: &[u8], stays: impl Fn(u32) -> bool) -> Result<Vec<u8>, Error>
 #[derive(Debug, Clone, Copy, Default)]
 struct Place {
     is_cold: bool,
-    /// In the main module; of a cold function, its stub. None, if the main
-    /// module doesn't mention it.
+    /// In the main module; of a cold function, its stub, if that is needed.
     main: Option<u32>,
     /// In the cold module, if that mentions it.
     cold: Option<u32>,
-    /// Position in the table of cold functions, if it has a stub.
+    /// Position in the table of cold functions, if the main module needs it.
     slot: u32,
 }
 
@@ -99,8 +100,10 @@ struct Split<'s, 'a> {
     types: Types,
     /// By original index.
     places: Vec<Place>,
-    /// Cold functions that have stubs, in order of their slots.
-    stubs: Vec<u32>,
+    /// Cold functions that the main module needs, in order of their slots.
+    slots: Vec<u32>,
+    /// The main module's function that loads the cold one.
+    ready: u32,
     /// Functions of the main module that the cold one calls.
     linked: Vec<u32>,
 }
@@ -119,29 +122,35 @@ impl Split<'_, '_> {
         }
         // Of both modules; the main one's `load` comes after the original imports.
         let mut next_main = imports + 1;
-        let mut in_main = self.named_by_sections()?;
+        let mut referred = self.named_by_sections()?;
+        let mut called = BTreeSet::new();
         let mut in_cold = BTreeSet::new();
         for function in &source.defined {
             let mentioned = mentions(function)?;
             let place = &mut self.places[function.index as usize];
             place.is_cold = !stays(function.index) && !mentioned.segments;
             if place.is_cold {
-                in_cold.extend(mentioned.functions);
+                in_cold.extend(mentioned.called);
+                in_cold.extend(mentioned.referred);
             } else {
                 place.main = Some(next_main);
                 next_main += 1;
-                in_main.extend(mentioned.functions);
+                called.extend(mentioned.called);
+                referred.extend(mentioned.referred);
             }
         }
-        for index in in_main {
-            let place = &mut self.places[index as usize];
-            if place.main.is_none() {
-                place.main = Some(next_main);
-                place.slot = count(self.stubs.len());
-                next_main += 1;
-                self.stubs.push(index);
+        for index in called.union(&referred) {
+            let place = &mut self.places[*index as usize];
+            if place.is_cold {
+                place.slot = count(self.slots.len());
+                self.slots.push(*index);
+                if referred.contains(index) {
+                    place.main = Some(next_main);
+                    next_main += 1;
+                }
             }
         }
+        self.ready = next_main;
         let mut next_cold = imports;
         for index in in_cold {
             let place = &mut self.places[index as usize];
@@ -203,7 +212,7 @@ impl Split<'_, '_> {
     }
 
     fn cold_table(&self) -> TableType {
-        let length = self.stubs.len() as u64;
+        let length = self.slots.len() as u64;
         TableType {
             element_type: RefType::FUNCREF,
             table64: false,
@@ -215,29 +224,23 @@ impl Split<'_, '_> {
 
     fn main_module(&mut self, cold: &[u8]) -> Result<Vec<u8>, Error> {
         let source = self.source;
-        let loaded = count(source.globals.len());
-        let table = count(source.tables.len());
         let nothing = self.types.function(&[], &[]);
         let mut functions = FunctionSection::new();
         let mut code = CodeSection::new();
         for function in &source.defined {
             if !self.places[function.index as usize].is_cold {
                 functions.function(function.ty);
-                code.raw(&self.body(function, |index| self.main_index(index))?);
+                code.raw(&self.body(function, true)?);
             }
         }
-        for (slot, index) in (0..).zip(&self.stubs) {
-            functions.function(source.functions[*index as usize]);
-            let stub = Stub {
-                ty: source.functions[*index as usize],
-                params: count(source.function_type(*index).params().len()),
-                slot,
-                load: self.imports(),
-                loaded,
-                table,
-            };
-            code.function(&stub.function());
+        for index in &self.slots {
+            if self.places[*index as usize].main.is_some() {
+                functions.function(source.functions[*index as usize]);
+                code.function(&self.stub(*index));
+            }
         }
+        functions.function(nothing);
+        code.function(&self.ready());
         let mut module = Module::new();
         module.section(&self.types.section());
         let mut imports = ImportSection::new();
@@ -391,7 +394,7 @@ impl Split<'_, '_> {
         for function in &source.defined {
             if self.places[function.index as usize].is_cold {
                 functions.function(function.ty);
-                code.raw(&self.body(function, |index| self.cold_index(index))?);
+                code.raw(&self.body(function, false)?);
             }
         }
         // The main module's stubs have it, so both have the same.
@@ -448,11 +451,11 @@ impl Split<'_, '_> {
 
     fn cold_elements(&self) -> Result<ElementSection, Error> {
         let mut elements = ElementSection::new();
-        let stubs: Vec<u32> = self.stubs.iter().map(|i| self.cold_index(*i)).collect();
+        let slots: Vec<u32> = self.slots.iter().map(|i| self.cold_index(*i)).collect();
         elements.active(
             Some(count(self.source.tables.len())),
             &ConstExpr::i32_const(0),
-            Elements::Functions(stubs.into()),
+            Elements::Functions(slots.into()),
         );
         if !self.effects.changes_tables {
             self.replace_stubs(&mut elements)?;
@@ -502,31 +505,95 @@ impl Split<'_, '_> {
         Ok(())
     }
 
-    /// The function's body with other functions' indices.
-    fn body(
-        &self,
-        function: &crate::source::Defined<'_>,
-        renumber: impl Fn(u32) -> u32,
-    ) -> Result<Vec<u8>, Error> {
+    /// The function's body as it is in the main module, or in the cold one.
+    fn body(&self, function: &crate::source::Defined<'_>, is_main: bool) -> Result<Vec<u8>, Error> {
         let bytes = function.body.as_bytes();
         let base = position(function.body.range().start);
         let mut out = Vec::with_capacity(bytes.len());
         let mut copied = 0;
         let mut operators = function.body.get_operators_reader()?;
+        let place = |index| match is_main {
+            true => self.places[index as usize].main,
+            false => self.places[index as usize].cold,
+        };
         while !operators.eof() {
             let start = position(operators.original_position()) - base;
-            let instruction = match operators.read()? {
-                Operator::Call { function_index } => I::Call(renumber(function_index)),
-                Operator::ReturnCall { function_index } => I::ReturnCall(renumber(function_index)),
-                Operator::RefFunc { function_index } => I::RefFunc(renumber(function_index)),
+            let (function, is_return) = match operators.read()? {
+                Operator::Call { function_index } => (function_index, false),
+                Operator::ReturnCall { function_index } => (function_index, true),
+                Operator::RefFunc { function_index } => {
+                    out.extend_from_slice(&bytes[copied..start]);
+                    let index = place(function_index).unwrap_or(u32::MAX);
+                    I::RefFunc(index).encode(&mut out);
+                    copied = position(operators.original_position()) - base;
+                    continue;
+                }
                 _ => continue,
             };
             out.extend_from_slice(&bytes[copied..start]);
-            instruction.encode(&mut out);
+            match (place(function), is_return) {
+                (Some(index), false) => I::Call(index).encode(&mut out),
+                (Some(index), true) => I::ReturnCall(index).encode(&mut out),
+                (None, _) => {
+                    for instruction in self.call(function, is_return) {
+                        instruction.encode(&mut out);
+                    }
+                }
+            }
             copied = position(operators.original_position()) - base;
         }
         out.extend_from_slice(&bytes[copied..]);
         Ok(out)
+    }
+
+    /// The main module's call of a cold function.
+    fn call(&self, index: u32, is_return: bool) -> [I<'static>; 3] {
+        let type_index = self.source.functions[index as usize];
+        let table_index = count(self.source.tables.len());
+        let call = match is_return {
+            false => I::CallIndirect {
+                type_index,
+                table_index,
+            },
+            true => I::ReturnCallIndirect {
+                type_index,
+                table_index,
+            },
+        };
+        let slot = self.places[index as usize].slot.cast_signed();
+        [I::Call(self.ready), I::I32Const(slot), call]
+    }
+
+    /// What stands for a cold function where the main module refers to it.
+    fn stub(&self, index: u32) -> Function {
+        let mut f = Function::new([]);
+        for param in 0..count(self.source.function_type(index).params().len()) {
+            f.instruction(&I::LocalGet(param));
+        }
+        for instruction in self.call(index, true) {
+            f.instruction(&instruction);
+        }
+        f.instruction(&I::End);
+        f
+    }
+
+    /// Loads the cold module, unless that was done.
+    fn ready(&self) -> Function {
+        let loaded = count(self.source.globals.len());
+        let mut f = Function::new([]);
+        for instruction in [
+            I::GlobalGet(loaded),
+            I::I32Eqz,
+            I::If(BlockType::Empty),
+            I::Call(self.imports()),
+            I::I32Const(1),
+            I::GlobalSet(loaded),
+            I::End,
+            I::End,
+        ] {
+            f.instruction(&instruction);
+        }
+        f
     }
 }
 
@@ -536,21 +603,24 @@ fn position(offset: u64) -> usize {
 
 /// What a body names.
 struct Mentions {
-    functions: Vec<u32>,
+    called: Vec<u32>,
+    referred: Vec<u32>,
     /// Whether it uses passive segments.
     segments: bool,
 }
 
 fn mentions(function: &crate::source::Defined<'_>) -> Result<Mentions, Error> {
     let mut mentions = Mentions {
-        functions: Vec::new(),
+        called: Vec::new(),
+        referred: Vec::new(),
         segments: false,
     };
     for operator in function.body.get_operators_reader()? {
         match operator? {
-            Operator::Call { function_index }
-            | Operator::ReturnCall { function_index }
-            | Operator::RefFunc { function_index } => mentions.functions.push(function_index),
+            Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+                mentions.called.push(function_index);
+            }
+            Operator::RefFunc { function_index } => mentions.referred.push(function_index),
             Operator::MemoryInit { .. }
             | Operator::DataDrop { .. }
             | Operator::TableInit { .. }
@@ -582,43 +652,6 @@ fn each_function(
         }
     }
     Ok(())
-}
-
-/// What the main module has for a cold function.
-struct Stub {
-    ty: u32,
-    params: u32,
-    slot: u32,
-    load: u32,
-    loaded: u32,
-    table: u32,
-}
-
-impl Stub {
-    fn function(&self) -> Function {
-        let mut f = Function::new([]);
-        for instruction in [
-            I::GlobalGet(self.loaded),
-            I::I32Eqz,
-            I::If(BlockType::Empty),
-            I::Call(self.load),
-            I::I32Const(1),
-            I::GlobalSet(self.loaded),
-            I::End,
-        ] {
-            f.instruction(&instruction);
-        }
-        for param in 0..self.params {
-            f.instruction(&I::LocalGet(param));
-        }
-        f.instruction(&I::I32Const(self.slot.cast_signed()));
-        f.instruction(&I::ReturnCallIndirect {
-            type_index: self.ty,
-            table_index: self.table,
-        });
-        f.instruction(&I::End);
-        f
-    }
 }
 
 struct Renumber<F>(F);

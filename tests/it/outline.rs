@@ -1,6 +1,7 @@
 //! Moving code out of functions changes nothing, whichever code is moved.
 
 use dormouse::{Image, Limits, Outcome, Program, Sandbox, Status};
+use dormouse_snapshot::{Heat, Outlined, Worth};
 
 /// Functions of two numbers that leave their blocks in every way there is.
 const GUEST: &str = r#"(module
@@ -178,19 +179,25 @@ fn whatever_moves_functions_do_the_same() {
             .any(|(_, status)| matches!(status, Status::Trap(_)))
     );
     let mut random = 1_u32;
+    let mut next = move |below: u32| {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (random >> 16) % below
+    };
     let mut largest = 0;
-    for round in 0..40 {
+    for round in 0..60 {
         // Each round keeps more; the first moves all that can move.
-        let hot: Vec<bool> = (0..STRETCHES)
-            .map(|_| {
-                random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                random >> 16 & 0x3f < round
+        let heat: Vec<Heat> = (0..STRETCHES)
+            .map(|_| match next(40) {
+                n if n < round / 2 => Heat::Hot,
+                n if n < round => Heat::Near,
+                _ => Heat::Cold,
             })
             .collect();
-        for hot in [with_entries(&guest, &hot), hot] {
-            let outlined = dormouse_snapshot::outline(&guest, &hot).expect("it is valid");
-            largest = largest.max(outlined.len());
-            assert_eq!(results(&outlined), expected, "{hot:?}");
+        let bytes = next(20) as usize;
+        for heat in [with_entries(&guest, &heat), heat] {
+            let Outlined { module, .. } = outline(&guest, &heat, bytes);
+            largest = largest.max(module.len());
+            assert_eq!(results(&module), expected, "{bytes} {heat:?}");
         }
     }
     assert!(largest > guest.len() + 500, "nothing moved");
@@ -199,10 +206,23 @@ fn whatever_moves_functions_do_the_same() {
 #[test]
 fn what_is_hot_stays() {
     let guest = guest();
-    for hot in [vec![true; STRETCHES], vec![false; STRETCHES], Vec::new()] {
-        let outlined = dormouse_snapshot::outline(&guest, &hot).expect("it is valid");
-        assert_eq!(outlined, guest);
+    for heat in [
+        vec![Heat::Hot; STRETCHES],
+        vec![Heat::Cold; STRETCHES],
+        Vec::new(),
+    ] {
+        let Outlined { module, near } = outline(&guest, &heat, 0);
+        assert_eq!(module, guest);
+        assert!(near.is_empty());
     }
+}
+
+fn outline(wasm: &[u8], heat: &[Heat], bytes: usize) -> Outlined {
+    let worth = Worth {
+        bytes,
+        ..Worth::default()
+    };
+    dormouse_snapshot::outline(wasm, heat, worth).expect("it is valid")
 }
 
 #[test]
@@ -216,18 +236,18 @@ fn counting_changes_nothing() {
 fn what_is_no_module_is_refused() {
     let guest = guest();
     for wrong in [&guest[..100], b"\0asm\x01\0\0\0\x01\x02\x01", b""] {
-        assert!(dormouse_snapshot::outline(wrong, &[true]).is_err());
+        assert!(dormouse_snapshot::outline(wrong, &[Heat::Hot], Worth::default()).is_err());
         assert!(dormouse_snapshot::cover(wrong).is_err());
     }
 }
 
-/// `hot`, with each function's first stretch.
-fn with_entries(wasm: &[u8], hot: &[bool]) -> Vec<bool> {
-    let mut all = hot.to_vec();
+/// `heat`, with each function's first stretch hot.
+fn with_entries(wasm: &[u8], heat: &[Heat]) -> Vec<Heat> {
+    let mut all = heat.to_vec();
     let mut next = 0;
     for payload in wasmparser::Parser::new(0).parse_all(wasm) {
         if let wasmparser::Payload::CodeSectionEntry(body) = payload.expect("Wasm") {
-            all[next] = true;
+            all[next] = Heat::Hot;
             next += 1;
             for operator in body.get_operators_reader().expect("Wasm") {
                 use wasmparser::Operator::{BrIf, Else, End, If, Loop};

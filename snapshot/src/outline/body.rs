@@ -1,5 +1,6 @@
 //! A function's operators, and what is known at each.
 
+use super::Heat;
 use crate::{Error, cover::begins_stretch};
 use wasm_encoder::{
     ValType,
@@ -15,8 +16,8 @@ pub(super) struct Op<'a> {
     pub(super) operator: Operator<'a>,
     pub(super) start: usize,
     pub(super) end: usize,
-    /// Whether its stretch stays.
-    pub(super) hot: bool,
+    /// Its stretch's.
+    pub(super) heat: Heat,
     /// Whether control comes here with no operands of the innermost block on
     /// the stack.
     pub(super) boundary: bool,
@@ -43,6 +44,8 @@ pub(super) struct Body<'a> {
     pub(super) ops: Vec<Op<'a>>,
     /// In the order of their ends; the function's own is the last.
     pub(super) blocks: Vec<Block>,
+    /// For each operator the block that it opens.
+    pub(super) opened: Vec<Option<Block>>,
     /// Types of the locals, parameters first.
     pub(super) locals: Vec<ValType>,
     pub(super) params: usize,
@@ -54,7 +57,7 @@ impl<'a> Body<'a> {
     pub(super) fn read(
         function: FuncToValidate<ValidatorResources>,
         body: &FunctionBody<'a>,
-        hot: &[bool],
+        heat: &[Heat],
     ) -> Result<Option<Self>, Error> {
         let ty = function
             .resources
@@ -113,7 +116,7 @@ impl<'a> Body<'a> {
             ops.push(Op {
                 start: (offset - from) as usize,
                 end: (reader.original_position() - from) as usize,
-                hot: hot[stretch],
+                heat: heat[stretch],
                 boundary: frame.is_some_and(|frame| !frame.unreachable && frame.height == height),
                 dead: frame.is_none_or(|frame| frame.unreachable),
                 operator: operator.clone(),
@@ -132,22 +135,23 @@ impl<'a> Body<'a> {
         for ty in ty.results() {
             results.push(value_type(*ty)?);
         }
+        let mut opened = vec![None; ops.len()];
+        for block in &blocks {
+            if let Some(start) = block.start {
+                opened[start] = Some(*block);
+            }
+        }
         let code = ops.first().map_or(0, |op| op.start);
         Ok(Some(Self {
             bytes: body.as_bytes(),
             code,
             ops,
             blocks,
+            opened,
             locals,
             params: ty.params().len(),
             results,
         }))
-    }
-
-    /// The operator's bytes.
-    pub(super) fn bytes_of(&self, index: usize) -> &'a [u8] {
-        let op = &self.ops[index];
-        &self.bytes[op.start..op.end]
     }
 }
 

@@ -29,6 +29,10 @@ impl Locals {
         self.0[local as usize / 64] |= 1 << (local % 64);
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
+        (0..self.0.len() as u32 * 64).filter(|local| self.has(*local))
+    }
+
     fn remove(&mut self, local: u32) {
         self.0[local as usize / 64] &= !(1 << (local % 64));
     }

@@ -36,49 +36,95 @@ mod emit;
 mod live;
 mod region;
 
-use crate::Error;
+use crate::{Error, source::val_types};
 use body::Body;
+use std::collections::HashMap;
 use wasm_encoder::{CodeSection, Encode, Function, Module, RawSection, SectionId, ValType};
 use wasmparser::{
-    FuncToValidate, FunctionBody, Parser, Payload, ValidPayload, Validator, ValidatorResources,
-    WasmFeatures,
+    CompositeInnerType, FuncToValidate, FunctionBody, Parser, Payload, RecGroup, ValidPayload,
+    Validator, ValidatorResources, WasmFeatures,
 };
 
-/// Moves what is not `hot` out of the functions of `wasm` that are. There is one
-/// of `hot` for each stretch: whether it ran often enough to stay, by the counts
-/// in the memory [`COVERAGE`](crate::COVERAGE) after a run of `cover(wasm)`. In
-/// functions whose stretches are beyond its end nothing is moved.
+/// How much a stretch of code is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Heat {
+    /// Not: a function that has nothing hotter can be left in another module.
+    Cold,
+    /// Not so often that a call before it would matter.
+    Near,
+    /// Often, or at once.
+    Hot,
+}
+
+impl From<bool> for Heat {
+    fn from(is_hot: bool) -> Self {
+        if is_hot { Self::Hot } else { Self::Cold }
+    }
+}
+
+/// When moving code pays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Worth {
+    /// Bytes that must be won, for a call also costs time to translate.
+    pub bytes: usize,
+}
+
+impl Default for Worth {
+    fn default() -> Self {
+        Self { bytes: 10 }
+    }
+}
+
+/// A module whose functions were cut down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outlined {
+    /// It.
+    pub module: Vec<u8>,
+    /// Indices of those new functions that are not [cold](Heat::Cold).
+    pub near: Vec<u32>,
+}
+
+/// Moves what is colder than others out of the functions of `wasm` that are not
+/// cold. There is one of `heat` for each stretch, by the counts in the memory
+/// [`COVERAGE`](crate::COVERAGE) after a run of `cover(wasm)`. In functions whose
+/// stretches are beyond its end nothing is moved.
 ///
 /// # Errors
 ///
 /// When `wasm` is not a valid core module of Wasm 2 with several memories,
 /// 64-bit memories, tail calls, extended constants and relaxed SIMD.
-pub fn outline(wasm: &[u8], hot: &[bool]) -> Result<Vec<u8>, Error> {
+pub fn outline(wasm: &[u8], heat: &[Heat], worth: Worth) -> Result<Outlined, Error> {
     let mut validator = Validator::new_with_features(KNOWN);
     let mut outliner = Outliner {
-        hot,
+        heat,
         next_stretch: 0,
-        next_function: 0,
-        next_type: 0,
-        types: Vec::new(),
         changed: Vec::new(),
-        moved: Vec::new(),
+        moved: Moved {
+            worth,
+            first: 0,
+            next_type: 0,
+            signatures: HashMap::new(),
+            added: Vec::new(),
+            types: Vec::new(),
+            functions: Vec::new(),
+            near: Vec::new(),
+        },
     };
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload?;
         match &payload {
             Payload::TypeSection(section) => {
                 for group in section.clone() {
-                    outliner.next_type += group?.types().len() as u32;
+                    outliner.types(&group?)?;
                 }
             }
             Payload::ImportSection(section) => {
                 for import in section.clone().into_imports() {
                     let is_function = matches!(import?.ty, wasmparser::TypeRef::Func(_));
-                    outliner.next_function += u32::from(is_function);
+                    outliner.moved.first += u32::from(is_function);
                 }
             }
-            Payload::FunctionSection(section) => outliner.next_function += section.count(),
+            Payload::FunctionSection(section) => outliner.moved.first += section.count(),
             _ => {}
         }
         if let ValidPayload::Func(function, body) = validator.payload(&payload)? {
@@ -101,18 +147,70 @@ const KNOWN: WasmFeatures = WasmFeatures::WASM2
 type Signature = (Vec<ValType>, Vec<ValType>);
 
 struct Outliner<'a> {
-    hot: &'a [bool],
+    heat: &'a [Heat],
     next_stretch: usize,
-    next_function: u32,
-    next_type: u32,
-    /// Types of the new functions.
-    types: Vec<Signature>,
     /// For each function its new body, if it has one.
     changed: Vec<Option<Function>>,
-    moved: Vec<Function>,
+    moved: Moved,
+}
+
+/// The new functions.
+struct Moved {
+    worth: Worth,
+    /// The index of the first.
+    first: u32,
+    /// How many types the module has.
+    next_type: u32,
+    /// All function types, by what they are.
+    signatures: HashMap<Signature, u32>,
+    /// Those that are new.
+    added: Vec<Signature>,
+    /// The functions' types.
+    types: Vec<u32>,
+    functions: Vec<Option<Function>>,
+    near: Vec<u32>,
+}
+
+impl Moved {
+    /// The index of the next.
+    fn next(&self) -> u32 {
+        self.first + self.functions.len() as u32
+    }
+
+    /// A new function's index.
+    fn reserve(&mut self, signature: Signature) -> u32 {
+        let next = self.next_type + self.added.len() as u32;
+        let ty = *self.signatures.entry(signature).or_insert_with_key(|new| {
+            self.added.push(new.clone());
+            next
+        });
+        let index = self.next();
+        self.types.push(ty);
+        self.functions.push(None);
+        index
+    }
+
+    fn add(&mut self, index: u32, function: Function, heat: Heat) {
+        self.functions[(index - self.first) as usize] = Some(function);
+        if heat > Heat::Cold {
+            self.near.push(index);
+        }
+    }
 }
 
 impl Outliner<'_> {
+    fn types(&mut self, group: &RecGroup) -> Result<(), Error> {
+        for ty in group.types() {
+            if let CompositeInnerType::Func(ty) = &ty.composite_type.inner {
+                let signature = (val_types(ty.params())?, val_types(ty.results())?);
+                let index = self.moved.next_type;
+                self.moved.signatures.entry(signature).or_insert(index);
+            }
+            self.moved.next_type += 1;
+        }
+        Ok(())
+    }
+
     fn function(
         &mut self,
         function: FuncToValidate<ValidatorResources>,
@@ -123,32 +221,25 @@ impl Outliner<'_> {
             self.next_stretch += usize::from(crate::cover::begins_stretch(&operator?));
         }
         self.next_stretch += 1;
-        let hot = self.hot.get(first..self.next_stretch);
-        let Some(hot) = hot.filter(|hot| hot[0]) else {
+        let heat = self.heat.get(first..self.next_stretch);
+        let Some(heat) = heat.filter(|heat| heat[0] > Heat::Cold) else {
             return Ok(None);
         };
-        let Some(body) = Body::read(function, body, hot)? else {
+        let level = heat[0];
+        if heat.iter().all(|heat| *heat >= level) {
+            return Ok(None);
+        }
+        let Some(body) = Body::read(function, body, heat)? else {
             return Ok(None);
         };
         let Some(live) = live::Live::of(&body) else {
             return Ok(None);
         };
-        let mut writer = emit::Writer::new(&body);
-        for region in region::find(&body) {
-            let Some(plan) = region::Plan::of(&body, &live, region) else {
-                continue;
-            };
-            let index = self.next_function + self.moved.len() as u32;
-            if writer.replace(&plan, index) {
-                self.types.push(plan.signature(&body));
-                self.moved.push(emit::moved(&body, &plan));
-            }
-        }
-        Ok(writer.finish())
+        Ok(emit::Writer::new(&body, &live, &mut self.moved).without(level))
     }
 
     /// The module with the sections that change.
-    fn assemble(self, wasm: &[u8]) -> Result<Vec<u8>, Error> {
+    fn assemble(self, wasm: &[u8]) -> Result<Outlined, Error> {
         let mut module = Module::new();
         let mut changed = self.changed.into_iter();
         let mut code = CodeSection::new();
@@ -157,19 +248,25 @@ impl Outliner<'_> {
             match &payload {
                 Payload::TypeSection(section) => {
                     let mut added = Vec::new();
-                    for (params, results) in &self.types {
+                    for (params, results) in &self.moved.added {
                         added.push(0x60);
                         params.encode(&mut added);
                         results.encode(&mut added);
                     }
                     let range = section.range();
                     let old = &wasm[range.start as usize..range.end as usize];
-                    append(&mut module, SectionId::Type, old, self.types.len(), &added)?;
+                    append(
+                        &mut module,
+                        SectionId::Type,
+                        old,
+                        self.moved.added.len(),
+                        &added,
+                    )?;
                 }
                 Payload::FunctionSection(section) => {
                     let mut added = Vec::new();
-                    for index in 0..self.types.len() as u32 {
-                        (self.next_type + index).encode(&mut added);
+                    for ty in &self.moved.types {
+                        ty.encode(&mut added);
                     }
                     let range = section.range();
                     let old = &wasm[range.start as usize..range.end as usize];
@@ -177,7 +274,7 @@ impl Outliner<'_> {
                         &mut module,
                         SectionId::Function,
                         old,
-                        self.types.len(),
+                        self.moved.types.len(),
                         &added,
                     )?;
                 }
@@ -192,7 +289,7 @@ impl Outliner<'_> {
                         None => code.raw(body.as_bytes()),
                     };
                     if changed.len() == 0 {
-                        for function in &self.moved {
+                        for function in self.moved.functions.iter().flatten() {
                             code.function(function);
                         }
                         module.section(&code);
@@ -206,7 +303,10 @@ impl Outliner<'_> {
                 }
             }
         }
-        Ok(module.finish())
+        Ok(Outlined {
+            module: module.finish(),
+            near: self.moved.near,
+        })
     }
 }
 

@@ -17,52 +17,16 @@ pub(super) struct Region {
     pub(super) inside: Vec<Block>,
 }
 
-/// The largest parts of the body that need not stay.
-pub(super) fn find(body: &Body<'_>) -> Vec<Region> {
-    let mut opened = vec![None; body.ops.len()];
-    let mut inside = Vec::new();
-    for block in &body.blocks {
-        match block.start {
-            Some(start) => opened[start] = Some(*block),
-            None => inside.push(*block),
-        }
-    }
-    let mut regions = Vec::new();
-    let mut index = 0;
-    while let (Some(op), Some(block)) = (body.ops.get(index), inside.last()) {
-        match op.operator {
-            Operator::End => {
-                inside.pop();
-            }
-            Operator::Else => {}
-            _ if !op.hot && op.boundary => {
-                let arm = block.otherwise.filter(|otherwise| *otherwise > index);
-                let end = arm.unwrap_or(block.end);
-                regions.push(Region {
-                    start: index,
-                    end,
-                    inside: inside.clone(),
-                });
-                index = end;
-                continue;
-            }
-            _ => inside.extend(opened[index]),
-        }
-        index += 1;
-    }
-    regions
-}
-
 /// Where a region leads to, in the order of the numbers that its function
 /// returns.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Exit {
-    /// To the label at this depth, seen from just around the region.
-    Jump(u32),
-    /// Out of the function.
-    Return,
     /// On behind it.
     Fall,
+    /// Out of the function.
+    Return,
+    /// To the label at this depth, seen from just around the region.
+    Jump(u32),
 }
 
 /// A region that can move.
@@ -103,21 +67,24 @@ impl Plan {
                 Exit::Return => {}
             }
         }
-        let all = || 0..body.locals.len() as u32;
         let given = live.before(region.start);
-        Some(Self {
-            ins: all()
-                .filter(|local| mentioned.has(*local) && given.has(*local))
-                .collect(),
-            own: all()
-                .filter(|local| mentioned.has(*local) && !given.has(*local))
-                .collect(),
-            outs: all()
-                .filter(|local| written.has(*local) && wanted.has(*local))
-                .collect(),
+        let mut plan = Self {
+            ins: Vec::new(),
+            own: Vec::new(),
+            outs: Vec::new(),
             exits,
             region,
-        })
+        };
+        for local in mentioned.iter() {
+            if given.has(local) {
+                plan.ins.push(local);
+            } else {
+                plan.own.push(local);
+            }
+        }
+        let outs = written.iter().filter(|local| wanted.has(*local));
+        plan.outs.extend(outs);
+        Some(plan)
     }
 
     pub(super) fn returns(&self) -> bool {
@@ -141,6 +108,12 @@ impl Plan {
             results.push(ValType::I32);
         }
         (types(&self.ins), results)
+    }
+
+    /// The number of an exit.
+    pub(super) fn number(&self, exit: Exit) -> u32 {
+        let at = self.exits.iter().position(|other| *other == exit);
+        at.unwrap_or_default() as u32
     }
 }
 

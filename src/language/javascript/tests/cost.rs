@@ -8,7 +8,7 @@ use super::{
     waking::PROGRAMS,
 };
 use crate::{Program, instance::Prepared};
-use dormouse_snapshot::{cover, outline};
+use dormouse_snapshot::{Heat, Worth, cover, outline};
 use std::sync::OnceLock;
 use wasmparser::{Operator, Parser, Payload};
 
@@ -40,7 +40,7 @@ fn small_programs_touch_little_of_the_engine() {
 #[test]
 fn moving_code_away_changes_nothing_that_a_program_could_see() {
     let outlined = load(outlined());
-    let all = load(&outline(wasm(), &entries(wasm())).expect("it is ours"));
+    let all = load(&cut(&entries(wasm())));
     for (source, _) in PROGRAMS {
         let (expected, _) = run_in(guest(), &code(source));
         for form in [&outlined, &all] {
@@ -61,27 +61,35 @@ fn outlined() -> &'static [u8] {
     static OUTLINED: OnceLock<Vec<u8>> = OnceLock::new();
     OUTLINED.get_or_init(|| {
         let counting = Counting::new(wasm());
-        let mut hot: Vec<bool> = counting
+        let mut heat: Vec<Heat> = counting
             .counts(TRAINING.steady)
-            .map(|count| count >= TRAINING.often)
+            .map(|count| Heat::from(count >= TRAINING.often))
             .collect();
-        for source in TRAINING.starts {
-            for (hot, count) in hot.iter_mut().zip(counting.counts(source)) {
-                *hot |= count > 0;
+        for (number, source) in TRAINING.starts.iter().enumerate() {
+            let ran = if number == 0 { Heat::Hot } else { Heat::Near };
+            for (heat, count) in heat.iter_mut().zip(counting.counts(source)) {
+                if count > 0 {
+                    *heat = ran.max(*heat);
+                }
             }
         }
-        outline(wasm(), &hot).expect("it is ours")
+        cut(&heat)
     })
 }
 
+fn cut(heat: &[Heat]) -> Vec<u8> {
+    let outlined = outline(wasm(), heat, Worth::default());
+    outlined.expect("it is ours").module
+}
+
 /// Functions' first stretches only: everything moves that can.
-fn entries(wasm: &[u8]) -> Vec<bool> {
-    let mut hot = Vec::new();
+fn entries(wasm: &[u8]) -> Vec<Heat> {
+    let mut heat = Vec::new();
     for stretches in stretches(wasm) {
-        hot.push(true);
-        hot.resize(hot.len() + stretches - 1, false);
+        heat.push(Heat::Hot);
+        heat.resize(heat.len() + stretches - 1, Heat::Cold);
     }
-    hot
+    heat
 }
 
 /// How many stretches each function has.
