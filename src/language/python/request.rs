@@ -182,6 +182,14 @@ mod tests {
     }
 
     #[test]
+    fn a_request_to_go_on() {
+        let request = start(&Program::start("x"), &Grants::default(), None, false, false);
+        let mut expected = b"(\x08\0\0\0a\x02\0\0\0on[\x01\0\0\0a\x01\0\0\0x".to_vec();
+        expected.extend(b"[\0\0\0\0Na\x01\0\0\0/FNF");
+        assert_eq!(request, expected);
+    }
+
+    #[test]
     fn the_path_of_a_script_and_of_code() {
         let grants = Grants {
             env: vec![
