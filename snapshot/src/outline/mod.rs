@@ -18,9 +18,10 @@
 //! block $a                       block $a
 //!   br_if $a (hot)                 br_if $a (hot)
 //!   local.set $x (…)               call $region (local.get $y)
-//!   if (cold) br $b end   becomes  local.set $code
+//!   if (cold) br $b end   becomes  local.set $exit
 //!   br $c                          local.set $x
-//! end                              br_table $b $c (local.get $code)
+//! end                              br_if $c (local.get $exit)
+//!                                  br $b
 //!                                end
 //! ```
 //!
@@ -28,6 +29,13 @@
 //! it mentions. It returns those that it sets and that are live where it leads
 //! to, and, if it leads to several places, which one. What a region calls, and
 //! loops that lie in it, run as fast as before.
+//!
+//! Code has more than two [heats](Heat): from what the very first line runs,
+//! that moves which only other short programs run, and from that in turn what
+//! none of them does. So regions nest, and a region's function is written as
+//! the function that it comes from is.
+//!
+//! What can't be reached at all goes.
 //!
 //! Functions, types and their indices are only appended to.
 

@@ -249,6 +249,13 @@ fn capture(wasm: &[u8], point: &Point, host: Host, entries: &[String]) -> Outcom
     Outcome::Missed
 }
 
+/// All that can be seen of an uninterrupted run; nothing, if its stack ran out.
+pub(crate) fn outcome(wasm: &[u8]) -> Option<String> {
+    let (_, entries) = interface(wasm);
+    let ended = run(wasm, &[], Host::default(), &entries);
+    (!ended.exhausted()).then(|| format!("{:?}", ended.seen(0, &[])))
+}
+
 /// Holds `wasm` to the property; panics if it fails.
 pub(crate) fn check(wasm: &[u8]) -> Tried {
     let (imports, entries) = interface(wasm);
