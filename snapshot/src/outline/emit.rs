@@ -146,9 +146,7 @@ impl<'a> Writer<'a> {
         while let Some(op) = self.body.ops[..end].get(index) {
             match op.operator {
                 Operator::End | Operator::Else => {
-                    if stays.last() == Some(&inside.len()) {
-                        stays.pop();
-                    }
+                    stays.pop_if(|depth| *depth == inside.len());
                 }
                 _ if op.dead => {
                     let next = self.body.opened[index].map_or(index, |block| block.end) + 1;
