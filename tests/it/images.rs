@@ -197,7 +197,7 @@ fn a_foreign_image_is_validated() {
     let mut outer = wat::parse_str("(module (func (export \"_start\")))").expect("well-formed");
     section(&mut outer, "dormouse.cold", |at| at, &module);
     let path = dir.write("evil.dormouse", image(&outer, "", 0, &[]));
-    own(&dir, &[text(&path)]).exits(0);
+    own(&dir, &[text(&path)]).exits(1).says(&["not valid Wasm"]);
     own(&dir, &["bundle", text(&path), "-o", text(&bundle)])
         .exits(1)
         .says(&["not valid Wasm"]);

@@ -218,10 +218,7 @@ fn what_is_hot_stays() {
 }
 
 fn outline(wasm: &[u8], heat: &[Heat], bytes: usize) -> Outlined {
-    let worth = Worth {
-        bytes,
-        ..Worth::default()
-    };
+    let worth = Worth { bytes };
     dormouse_snapshot::outline(wasm, heat, worth).expect("it is valid")
 }
 
