@@ -3,7 +3,7 @@
 use crate::{
     Error, ErrorKind, Grants, Image, Language, Limits, Outcome, Output, Program, Status, Stdin,
     Trap,
-    engine::{Meter, Metering, Stop},
+    engine::{Meter, Metering, Stop, ahead},
     host::Device,
     instance::{Failure, Instance, State},
     language,
@@ -125,6 +125,8 @@ impl Sandbox {
     )]
     pub(crate) fn last_of_process(mut self) -> Self {
         self.is_last = true;
+        // While no thread of ours is among those that run.
+        ahead::idle_processors();
         self
     }
 

@@ -94,7 +94,8 @@ fn images_that_are_cut_and_split_do_the_same() {
         for way in 0..WAYS {
             let Outlined { module, near } = random.cut(&whole, way);
             let seed = random.below(1000) as u32;
-            let stays = |index: u32| near.contains(&index) || (index ^ seed).count_ones() % 2 == 0;
+            let stays =
+                |index: u32| near.contains(&index) || (index ^ seed).count_ones().is_multiple_of(2);
             stopped.image.module = split(&module, stays).expect("it is an image");
             let observed = go_on(&stopped.image, true, stopped.host.clone());
             assert_eq!(observed, expected, "{name}, {way}");

@@ -31,6 +31,8 @@
 
 mod contents;
 mod file;
+#[cfg(feature = "cli")]
+#[cfg(feature = "cli")]
 mod heap;
 #[cfg(target_os = "linux")]
 mod pagemap;
@@ -47,6 +49,8 @@ mod tests;
 
 pub(crate) use contents::{Contents, Extent, Memories, Source};
 pub(crate) use file::MappedFile;
+#[cfg(feature = "cli")]
+#[cfg(feature = "cli")]
 pub(crate) use heap::use_large_pages;
 pub(crate) use reservation::Reservation;
 pub(crate) use store::MappedStore;
