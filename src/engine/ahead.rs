@@ -13,7 +13,6 @@
 //! thread is at, it waits for it.
 
 use std::{
-    num::NonZeroUsize,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
@@ -53,13 +52,25 @@ pub(crate) fn translate(module: &Module) {
 pub(crate) fn idle_processors() -> usize {
     static IDLE: OnceLock<usize> = OnceLock::new();
     *IDLE.get_or_init(|| {
-        let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let processors = processors();
         let running = std::fs::read_to_string("/proc/loadavg")
             .ok()
             .and_then(|load| running(&load));
         // Where the system does not tell, at least we run.
         processors.saturating_sub(running.unwrap_or(1))
     })
+}
+
+/// Processors that this process may use. Quotas don't matter here: they are of
+/// processor time, and none is wasted.
+#[cfg(target_os = "linux")]
+fn processors() -> usize {
+    rustix::thread::sched_getaffinity(None).map_or(1, |set| set.count() as usize)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
 }
 
 /// How many threads run or want to, by a line like `0.20 0.18 0.12 2/80 11206`.

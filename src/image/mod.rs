@@ -281,7 +281,6 @@ impl Image {
                 if snapshot.trust == Trust::Own && snapshot.manifest.in_place {
                     prepared.set_reset_in_place();
                 }
-                prepared.translate_ahead();
                 prepared
             }
         };

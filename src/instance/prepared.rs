@@ -54,7 +54,7 @@ impl Prepared {
     ) -> Result<Self, Error> {
         let mut engine = Engine::new(metering, frames);
         let module = crate::engine::load(&mut engine, wasm)?;
-        let linker = linker(&engine, extend)?;
+        let linker = linker(&engine, &module, extend)?;
         check_imports(&module, linker.clone())?;
         Ok(Self {
             engine,
@@ -82,7 +82,9 @@ impl Prepared {
             Code::Trusted(wasm) => module_unchecked(&engine, wasm)?,
             Code::Foreign(wasm) => load_both(&mut engine, wasm, cold.as_mut())?,
         };
-        let mut linker = linker(&engine, extend)?;
+        // At once, while this thread still prepares the run.
+        ahead::translate(&module);
+        let mut linker = linker(&engine, &module, extend)?;
         if let Some(cold) = cold {
             cold.link(&engine, &mut linker).map_err(not_linked)?;
         }
@@ -99,12 +101,6 @@ impl Prepared {
             in_place: OnceLock::new(),
             resting: Resting::default(),
         })
-    }
-
-    /// Begins to translate, on other threads, what the image lists as hot.
-    /// Best called at once, while the caller still prepares the run.
-    pub(crate) fn translate_ahead(&self) {
-        ahead::translate(&self.module);
     }
 
     /// The memories of an image, which reservations are made for.
@@ -158,10 +154,14 @@ fn load_both(
     crate::engine::load(engine, main)
 }
 
-/// All that a guest can import.
-fn linker(engine: &Engine, extend: Extend) -> Result<Linker<State>, Error> {
+/// All that `module` can import; of WASI's first version only if it does: each
+/// function that is linked costs a microsecond or two.
+fn linker(engine: &Engine, module: &wasmi::Module, extend: Extend) -> Result<Linker<State>, Error> {
     let mut linker = Linker::new(engine.inner());
-    wasi::link(&mut linker, State::wasi_mut)?;
+    let is_old = module
+        .imports()
+        .any(|import| import.module() == "wasi_unstable");
+    wasi::link(&mut linker, State::wasi_mut, is_old)?;
     // Where a guest asks to be captured. Nothing is to be done otherwise.
     linker
         .func_wrap("dormouse", "snapshot_point", || ())

@@ -123,8 +123,8 @@ impl Context {
     }
 }
 
-/// Adds WASI Preview 1 and 0 to `linker`, for data of which `get` gives the
-/// context.
+/// Adds WASI Preview 1 to `linker`, and Preview 0 where it `is_old`, for data of
+/// which `get` gives the context.
 ///
 /// # Errors
 ///
@@ -132,8 +132,15 @@ impl Context {
 pub(crate) fn link<T: Send + 'static>(
     linker: &mut Linker<T>,
     get: fn(&mut T) -> &mut Context,
+    is_old: bool,
 ) -> Result<(), Error> {
     preview1::link(linker, get)
-        .and_then(|()| preview0::link(linker, get))
+        .and_then(|()| {
+            if is_old {
+                preview0::link(linker, get)
+            } else {
+                Ok(())
+            }
+        })
         .map_err(|error| Error::new(ErrorKind::Engine, format!("WASI can't be linked: {error}")))
 }
