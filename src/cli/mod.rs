@@ -13,6 +13,8 @@ mod snapshot;
 mod split;
 mod units;
 
+pub use crate::engine::mapping::Heap;
+
 use crate::{Error, Image, image};
 use clap::{Arg, ArgMatches, Command};
 use clap_complete::Shell;

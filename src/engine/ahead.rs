@@ -97,6 +97,8 @@ fn start(module: &Module, threads: usize) -> Vec<thread::JoinHandle<usize>> {
 
 /// Translates functions of the list from `next` on; how many.
 fn work(module: &Module, next: &AtomicUsize) -> usize {
+    #[cfg(feature = "cli")]
+    super::mapping::keep_all();
     let Some((mut store, hot)) = list(module) else {
         return 0;
     };

@@ -1,5 +1,10 @@
 //! The process' heap in large pages.
 
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+};
+
 /// Has the heap grow in large steps and of large pages, where the system gives
 /// them to those who ask. For a process that starts with loading a large
 /// module: of the time for that, half is spent on the first touch of each small
@@ -51,3 +56,57 @@ pub(crate) fn use_large_pages() {
 /// Other systems and libraries have other ways, if any.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub(crate) fn use_large_pages() {}
+
+thread_local! {
+    /// Whether this thread takes nothing back.
+    static KEEPS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// From now on nothing that this thread frees is taken back, where [`Heap`] is
+/// the allocator: for a thread that helps a short-lived process to start. What
+/// it frees was allocated by others, who would have to be waited for.
+pub(crate) fn keep_all() {
+    KEEPS.set(true);
+}
+
+/// The system's allocator, of which threads that [`keep_all`] ask nothing that
+/// others have to wait for. To be the allocator of a command, not of a library.
+#[derive(Debug)]
+pub struct Heap;
+
+// SAFETY: `System` keeps the trait's promises. A block that is not given back
+// stays allocated, which hurts nobody.
+unsafe impl GlobalAlloc for Heap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: passed on as it came.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: passed on as it came.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        if !KEEPS.get() {
+            // SAFETY: passed on as it came.
+            unsafe { System.dealloc(block, layout) }
+        }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if !KEEPS.get() {
+            // SAFETY: passed on as it came.
+            return unsafe { System.realloc(block, layout, size) };
+        }
+        // SAFETY: the caller promises that `size`, rounded up to the alignment,
+        // is no more than a layout may have.
+        let new = unsafe { System.alloc(Layout::from_size_align_unchecked(size, layout.align())) };
+        if !new.is_null() {
+            // SAFETY: both blocks are valid for as many bytes, and the new one
+            // is nobody else's.
+            unsafe { block.copy_to_nonoverlapping(new, layout.size().min(size)) };
+        }
+        new
+    }
+}

@@ -51,7 +51,9 @@ pub(crate) use contents::{Contents, Extent, Memories, Source};
 pub(crate) use file::MappedFile;
 #[cfg(feature = "cli")]
 #[cfg(feature = "cli")]
-pub(crate) use heap::use_large_pages;
+pub use heap::Heap;
+#[cfg(feature = "cli")]
+pub(crate) use heap::{keep_all, use_large_pages};
 pub(crate) use reservation::Reservation;
 pub(crate) use store::MappedStore;
 pub(crate) use trusted::{Trusted, module_unchecked};
