@@ -30,7 +30,7 @@ pub(super) fn underlay(_space: &mut Space, _initial: usize) {}
 /// the processor's cache. Measured for 10 MB: 128 KiB 1.04 ms, 256 KiB 0.73 ms,
 /// 512 KiB 0.74 ms, fresh pages 3.6 ms.
 #[cfg(target_os = "linux")]
-const WINDOW: usize = 256 << 10;
+const WINDOW: usize = 1 << 20;
 
 /// The file of zeros, one per process. Whatever is mapped from it is only ever
 /// filled with zeros, so it may lie under any number of memories at once.
