@@ -71,8 +71,16 @@ fn baseline(criterion: &mut Criterion) {
         .measurement_time(Duration::from_secs(8));
     time(&mut group, "control: no guest", &["--version"]);
     time(&mut group, "wasm", &[&empty]);
-    time(&mut group, "javascript", &["-l", "js", "-c", "print(1)"]);
-    time(&mut group, "python", &["-c", "print(1)"]);
+    time(
+        &mut group,
+        "javascript",
+        &["run", "--no-snapshot", "-l", "js", "-c", "print(1)"],
+    );
+    time(
+        &mut group,
+        "python",
+        &["run", "--no-snapshot", "-c", "print(1)"],
+    );
     group.finish();
 
     let mut group = criterion.benchmark_group("cpu loop");
