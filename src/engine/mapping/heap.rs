@@ -69,7 +69,7 @@ pub(crate) fn keep_all() {
     KEEPS.set(true);
 }
 
-/// The system's allocator, of which threads that [`keep_all`] ask nothing that
+/// The system's allocator, of which threads that keep all ask nothing that
 /// others have to wait for. To be the allocator of a command, not of a library.
 #[derive(Debug)]
 pub struct Heap;
