@@ -30,7 +30,10 @@ use crate::{
     types::Types,
     valid::validate,
 };
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, CustomSection, DataCountSection, DataSection,
     ElementSection, Elements, Encode, EntityType, ExportKind, ExportSection, Function,
@@ -469,7 +472,37 @@ impl Split<'_, '_> {
     }
 
     /// Puts cold functions where the main module's tables have stubs of them.
+    /// Where segments overlap, the last one counts.
     fn replace_stubs(&self, elements: &mut ElementSection) -> Result<(), Error> {
+        let Some(slots) = self.table_slots()? else {
+            return Ok(());
+        };
+        let cold: Vec<((u32, u32), u32)> = slots
+            .into_iter()
+            .filter(|(_, index)| self.places[*index as usize].is_cold)
+            .collect();
+        let follows = |a: &((u32, u32), u32), b: &((u32, u32), u32)| {
+            a.0.0 == b.0.0 && a.0.1.checked_add(1) == Some(b.0.1)
+        };
+        for run in cold.chunk_by(follows) {
+            let ((table, start), _) = run[0];
+            let functions: Vec<u32> = run
+                .iter()
+                .map(|(_, index)| self.cold_index(*index))
+                .collect();
+            elements.active(
+                Some(table),
+                &ConstExpr::i32_const(start.cast_signed()),
+                Elements::Functions(functions.into()),
+            );
+        }
+        Ok(())
+    }
+
+    /// The functions in the tables by table and slot, if that can be told from
+    /// the segments alone; else their stubs stay where they are.
+    fn table_slots(&self) -> Result<Option<BTreeMap<(u32, u32), u32>>, Error> {
+        let mut slots = BTreeMap::new();
         for element in &self.source.elements {
             let ElementKind::Active {
                 table_index,
@@ -478,31 +511,20 @@ impl Split<'_, '_> {
             else {
                 continue;
             };
-            // Other offsets and items leave the stubs where they are.
             let mut offset = offset_expr.get_operators_reader();
-            let Operator::I32Const { value } = offset.read()? else {
-                continue;
+            let (Operator::I32Const { value }, Operator::End) = (offset.read()?, offset.read()?)
+            else {
+                return Ok(None);
             };
             let ElementItems::Functions(items) = element.items.clone() else {
-                continue;
+                return Ok(None);
             };
-            let items: Vec<u32> = items.into_iter().collect::<Result<_, _>>()?;
-            let is_cold = |index: u32| self.places[index as usize].is_cold;
-            let mut at = value;
-            for run in items.chunk_by(|a, b| is_cold(*a) == is_cold(*b)) {
-                if is_cold(run[0]) {
-                    let run: Vec<u32> = run.iter().map(|index| self.cold_index(*index)).collect();
-                    let table = Some(table_index.unwrap_or_default());
-                    elements.active(
-                        table,
-                        &ConstExpr::i32_const(at),
-                        Elements::Functions(run.into()),
-                    );
-                }
-                at = at.wrapping_add(count(run.len()).cast_signed());
+            let table = table_index.unwrap_or_default();
+            for (slot, index) in (value.cast_unsigned()..).zip(items) {
+                slots.insert((table, slot), index?);
             }
         }
-        Ok(())
+        Ok(Some(slots))
     }
 
     /// The function's body as it is in the main module, or in the cold one.
