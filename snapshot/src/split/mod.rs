@@ -23,25 +23,22 @@
 //! Functions that use passive segments stay in the main module, for segments
 //! can't be shared.
 
+mod cold;
+mod main;
+
 use crate::{
     Error,
-    instrument::{count, export},
+    instrument::count,
     source::{Effects, Source},
     types::Types,
     valid::validate,
 };
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::BTreeSet;
 use wasm_encoder::{
-    BlockType, CodeSection, ConstExpr, CustomSection, DataCountSection, DataSection,
-    ElementSection, Elements, Encode, EntityType, ExportKind, ExportSection, Function,
-    FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction as I, Module, RefType,
-    StartSection, TableSection, TableType, ValType,
-    reencode::{self, Reencode, RoundtripReencoder, utils},
+    BlockType, Encode, EntityType, Function, ImportSection, Instruction as I, RefType, TableType,
+    reencode::{self, Reencode},
 };
-use wasmparser::{ElementItems, ElementKind, ExternalKind, Operator, TypeRef};
+use wasmparser::{ElementItems, ExternalKind, Operator, TypeRef};
 
 /// The custom section that has the cold module.
 pub const COLD: &str = "dormouse.cold";
@@ -225,62 +222,6 @@ impl Split<'_, '_> {
         }
     }
 
-    fn main_module(&mut self, cold: &[u8]) -> Result<Vec<u8>, Error> {
-        let source = self.source;
-        let nothing = self.types.function(&[], &[]);
-        let mut functions = FunctionSection::new();
-        let mut code = CodeSection::new();
-        for function in &source.defined {
-            if !self.places[function.index as usize].is_cold {
-                functions.function(function.ty);
-                code.raw(&self.body(function, true)?);
-            }
-        }
-        for index in &self.slots {
-            if self.places[*index as usize].main.is_some() {
-                functions.function(source.functions[*index as usize]);
-                code.function(&self.stub(*index));
-            }
-        }
-        functions.function(nothing);
-        code.function(&self.ready());
-        let mut module = Module::new();
-        module.section(&self.types.section());
-        let mut imports = ImportSection::new();
-        self.original_imports(&mut imports)?;
-        imports.import("dormouse", "load", EntityType::Function(nothing));
-        for import in &source.imports {
-            if let TypeRef::Memory(ty) = import.ty {
-                imports.import(import.module, import.name, EntityType::Memory(ty.into()));
-            }
-        }
-        module.section(&imports);
-        module.section(&functions);
-        module.section(&self.main_tables()?);
-        module.section(&self.main_globals()?);
-        module.section(&self.main_exports());
-        if let Some(start) = source.start {
-            let function_index = self.main_index(start);
-            module.section(&StartSection { function_index });
-        }
-        module.section(&self.main_elements()?);
-        if source.has_data_count {
-            let count = count(source.data.len());
-            module.section(&DataCountSection { count });
-        }
-        module.section(&code);
-        let mut data = DataSection::new();
-        for segment in &source.data {
-            utils::parse_data(&mut RoundtripReencoder, &mut data, segment.clone())?;
-        }
-        module.section(&data);
-        module.section(&CustomSection {
-            name: COLD.into(),
-            data: Cow::Borrowed(cold),
-        });
-        Ok(module.finish())
-    }
-
     fn original_imports(&self, imports: &mut ImportSection) -> Result<(), Error> {
         for import in &self.source.imports {
             if let TypeRef::Func(ty) = import.ty {
@@ -288,90 +229,6 @@ impl Split<'_, '_> {
             }
         }
         Ok(())
-    }
-
-    fn main_tables(&self) -> Result<TableSection, Error> {
-        let mut tables = TableSection::new();
-        for (ty, _) in &self.source.tables {
-            tables.table(RoundtripReencoder.table_type(*ty)?);
-        }
-        tables.table(self.cold_table());
-        let linked = self.linked.len() as u64;
-        tables.table(TableType {
-            minimum: linked,
-            maximum: Some(linked),
-            ..self.cold_table()
-        });
-        Ok(tables)
-    }
-
-    fn main_globals(&self) -> Result<GlobalSection, Error> {
-        let mut globals = GlobalSection::new();
-        let mut renumber = Renumber(|index| self.main_index(index));
-        for (ty, init) in &self.source.globals {
-            let ty = renumber.global_type(*ty)?;
-            globals.global(ty, &renumber.const_expr(init.clone())?);
-        }
-        let flag = GlobalType {
-            val_type: ValType::I32,
-            mutable: true,
-            shared: false,
-        };
-        globals.global(flag, &ConstExpr::i32_const(0));
-        Ok(globals)
-    }
-
-    fn main_exports(&self) -> ExportSection {
-        let source = self.source;
-        let mut exports = ExportSection::new();
-        let mut globals = BTreeSet::new();
-        for export in &source.exports {
-            let index = match export.kind {
-                ExternalKind::Func => self.main_index(export.index),
-                _ => export.index,
-            };
-            if export.name == export::global(export.index) {
-                globals.insert(export.index);
-            }
-            exports.export(export.name, export.kind.into(), index);
-        }
-        for index in 0..count(source.globals.len()) {
-            if !globals.contains(&index) {
-                exports.export(&export::global(index), ExportKind::Global, index);
-            }
-        }
-        for index in 0..self.memories() {
-            exports.export(&export::memory(index), ExportKind::Memory, index);
-        }
-        let tables = count(source.tables.len());
-        for index in 0..tables {
-            exports.export(&export::table(index), ExportKind::Table, index);
-        }
-        exports.export(COLD_TABLE, ExportKind::Table, tables);
-        exports.export(LINKED, ExportKind::Table, tables + 1);
-        exports.export(LOADED, ExportKind::Global, count(source.globals.len()));
-        exports
-    }
-
-    fn main_elements(&self) -> Result<ElementSection, Error> {
-        let mut elements = ElementSection::new();
-        let mut renumber = Renumber(|index| self.main_index(index));
-        for element in &self.source.elements {
-            utils::parse_element(&mut renumber, &mut elements, element.clone())?;
-        }
-        let linked: Vec<u32> = self.linked.iter().map(|i| self.main_index(*i)).collect();
-        elements.active(
-            Some(count(self.source.tables.len()) + 1),
-            &ConstExpr::i32_const(0),
-            Elements::Functions(linked.into()),
-        );
-        // Where code takes references to them.
-        let referred: BTreeSet<u32> = self.referred(false)?;
-        if !referred.is_empty() {
-            let referred = referred.into_iter().map(|index| self.main_index(index));
-            elements.declared(Elements::Functions(referred.collect()));
-        }
-        Ok(elements)
     }
 
     /// Functions that cold code, or the other, takes references to.
@@ -388,143 +245,6 @@ impl Split<'_, '_> {
             }
         }
         Ok(referred)
-    }
-
-    fn cold_module(&mut self) -> Result<Vec<u8>, Error> {
-        let source = self.source;
-        let mut functions = FunctionSection::new();
-        let mut code = CodeSection::new();
-        for function in &source.defined {
-            if self.places[function.index as usize].is_cold {
-                functions.function(function.ty);
-                code.raw(&self.body(function, false)?);
-            }
-        }
-        // The main module's stubs have it, so both have the same.
-        self.types.function(&[], &[]);
-        let mut module = Module::new();
-        module.section(&self.types.section());
-        module.section(&self.cold_imports()?);
-        module.section(&functions);
-        module.section(&self.cold_exports());
-        module.section(&self.cold_elements()?);
-        module.section(&code);
-        Ok(module.finish())
-    }
-
-    /// What a host function may look for in the instance that calls it, the
-    /// memory above all.
-    fn cold_exports(&self) -> ExportSection {
-        let mut exports = ExportSection::new();
-        for export in &self.source.exports {
-            if export.kind != ExternalKind::Func {
-                exports.export(export.name, export.kind.into(), export.index);
-            }
-        }
-        exports
-    }
-
-    fn cold_imports(&self) -> Result<ImportSection, Error> {
-        let source = self.source;
-        let mut imports = ImportSection::new();
-        self.original_imports(&mut imports)?;
-        for (number, index) in self.linked.iter().enumerate() {
-            let ty = EntityType::Function(source.functions[*index as usize]);
-            imports.import(LINKED, &number.to_string(), ty);
-        }
-        let mut memory = 0;
-        for import in &source.imports {
-            if let TypeRef::Memory(ty) = import.ty {
-                let ty = EntityType::Memory(ty.into());
-                imports.import(MAIN, &export::memory(memory), ty);
-                memory += 1;
-            }
-        }
-        for (index, (ty, _)) in (0..).zip(&source.tables) {
-            let ty = RoundtripReencoder.table_type(*ty)?;
-            imports.import(MAIN, &export::table(index), EntityType::Table(ty));
-        }
-        imports.import(MAIN, COLD_TABLE, EntityType::Table(self.cold_table()));
-        for (index, (ty, _)) in (0..).zip(&source.globals) {
-            let ty = RoundtripReencoder.global_type(*ty)?;
-            imports.import(MAIN, &export::global(index), EntityType::Global(ty));
-        }
-        Ok(imports)
-    }
-
-    fn cold_elements(&self) -> Result<ElementSection, Error> {
-        let mut elements = ElementSection::new();
-        let slots: Vec<u32> = self.slots.iter().map(|i| self.cold_index(*i)).collect();
-        elements.active(
-            Some(count(self.source.tables.len())),
-            &ConstExpr::i32_const(0),
-            Elements::Functions(slots.into()),
-        );
-        if !self.effects.changes_tables {
-            self.replace_stubs(&mut elements)?;
-        }
-        let referred = self.referred(true)?;
-        if !referred.is_empty() {
-            let referred = referred.into_iter().map(|index| self.cold_index(index));
-            elements.declared(Elements::Functions(referred.collect()));
-        }
-        Ok(elements)
-    }
-
-    /// Puts cold functions where the main module's tables have stubs of them.
-    /// Where segments overlap, the last one counts.
-    fn replace_stubs(&self, elements: &mut ElementSection) -> Result<(), Error> {
-        let Some(slots) = self.table_slots()? else {
-            return Ok(());
-        };
-        let cold: Vec<((u32, u32), u32)> = slots
-            .into_iter()
-            .filter(|(_, index)| self.places[*index as usize].is_cold)
-            .collect();
-        let follows = |a: &((u32, u32), u32), b: &((u32, u32), u32)| {
-            a.0.0 == b.0.0 && a.0.1.checked_add(1) == Some(b.0.1)
-        };
-        for run in cold.chunk_by(follows) {
-            let ((table, start), _) = run[0];
-            let functions: Vec<u32> = run
-                .iter()
-                .map(|(_, index)| self.cold_index(*index))
-                .collect();
-            elements.active(
-                Some(table),
-                &ConstExpr::i32_const(start.cast_signed()),
-                Elements::Functions(functions.into()),
-            );
-        }
-        Ok(())
-    }
-
-    /// The functions in the tables by table and slot, if that can be told from
-    /// the segments alone; else their stubs stay where they are.
-    fn table_slots(&self) -> Result<Option<BTreeMap<(u32, u32), u32>>, Error> {
-        let mut slots = BTreeMap::new();
-        for element in &self.source.elements {
-            let ElementKind::Active {
-                table_index,
-                offset_expr,
-            } = &element.kind
-            else {
-                continue;
-            };
-            let mut offset = offset_expr.get_operators_reader();
-            let (Operator::I32Const { value }, Operator::End) = (offset.read()?, offset.read()?)
-            else {
-                return Ok(None);
-            };
-            let ElementItems::Functions(items) = element.items.clone() else {
-                return Ok(None);
-            };
-            let table = table_index.unwrap_or_default();
-            for (slot, index) in (value.cast_unsigned()..).zip(items) {
-                slots.insert((table, slot), index?);
-            }
-        }
-        Ok(Some(slots))
     }
 
     /// The function's body as it is in the main module, or in the cold one.
