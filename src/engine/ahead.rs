@@ -12,6 +12,7 @@
 //! what it calls in its own order, and where it comes to a function that a
 //! thread is at, it waits for it.
 
+use dormouse_snapshot::HOT;
 use std::{
     sync::{
         Arc, OnceLock,
@@ -22,9 +23,6 @@ use std::{
 use wasmi::{
     Extern, ExternType, Func, Linker, Memory, MemoryType, Module, Nullable, Ref, Store, Val,
 };
-
-/// The exported table of functions that an image's runs call.
-pub(crate) const HOT: &str = "dormouse:hot";
 
 /// Functions of the list that are looked at: the table is the image's, and a
 /// few thousand are what the largest interpreters call in a short run.

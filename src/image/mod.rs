@@ -271,17 +271,12 @@ impl Image {
             None => Prepared::new(wasm, metering, frames, extend)?,
             Some(snapshot) => {
                 let memories = snapshot.memories.clone();
-                let prepared = {
-                    let shared: Arc<Bytes> = Arc::clone(&self.0.wasm);
-                    let is_trusted = snapshot.trust == Trust::Own;
-                    let cold = Cold::new(shared, snapshot.module, is_trusted);
-                    let code = snapshot.code(wasm);
-                    Prepared::image(&code, Some(cold), memories, metering, frames, extend)?
-                };
-                if snapshot.trust == Trust::Own && snapshot.manifest.in_place {
-                    prepared.set_reset_in_place();
-                }
-                prepared
+                let shared: Arc<Bytes> = Arc::clone(&self.0.wasm);
+                let is_own = snapshot.trust == Trust::Own;
+                let cold = Cold::new(shared, snapshot.module, is_own);
+                let code = snapshot.code(wasm);
+                Prepared::image(&code, Some(cold), memories, metering, frames, extend)?
+                    .reset_in_place(is_own && snapshot.manifest.in_place)
             }
         };
         Ok(cell.get_or_init(|| prepared))

@@ -78,8 +78,8 @@ impl Dormant {
             Metering::Off,
             MAX_RECURSION_DEPTH,
             |_| Ok(()),
-        )?;
-        prepared.set_reset_in_place();
+        )?
+        .reset_in_place(true);
         Ok(Self {
             prepared,
             ready: None,

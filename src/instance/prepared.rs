@@ -9,7 +9,6 @@ use crate::{
     },
     wasi,
 };
-use std::sync::OnceLock;
 use wasmi::{ExternType, Linker, MemoryType};
 
 /// The module that an image imports its memories from: `memory0`, `memory1`, …
@@ -22,7 +21,7 @@ pub(crate) struct Prepared {
     pub(super) linker: Linker<State>,
     pub(super) image: Option<ImageMemories>,
     /// Whether instances can be reset in place.
-    in_place: OnceLock<bool>,
+    in_place: bool,
     pub(super) resting: Resting,
 }
 
@@ -61,7 +60,7 @@ impl Prepared {
             module,
             linker,
             image: None,
-            in_place: OnceLock::new(),
+            in_place: false,
             resting: Resting::default(),
         })
     }
@@ -98,7 +97,7 @@ impl Prepared {
             module,
             linker,
             image: Some(ImageMemories { memories, types }),
-            in_place: OnceLock::new(),
+            in_place: false,
             resting: Resting::default(),
         })
     }
@@ -108,13 +107,15 @@ impl Prepared {
         self.image.as_ref().map(|image| &image.memories)
     }
 
-    /// States that instances can be [reset in place](super::is_restorable).
-    pub(crate) fn set_reset_in_place(&self) {
-        self.in_place.get_or_init(|| true);
+    /// States whether instances can be [reset in place](super::is_restorable).
+    #[must_use]
+    pub(crate) fn reset_in_place(mut self, in_place: bool) -> Self {
+        self.in_place = in_place;
+        self
     }
 
     pub(super) fn is_reset_in_place(&self) -> bool {
-        self.in_place.get() == Some(&true)
+        self.in_place
     }
 
     /// A linker for one instance, with its memories.

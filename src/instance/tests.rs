@@ -103,10 +103,8 @@ impl Image {
             MAX_RECURSION_DEPTH,
             |_| Ok(()),
         )
-        .unwrap_or_else(|error| panic!("{error}"));
-        if super::is_restorable(&wasm).expect("readable") {
-            prepared.set_reset_in_place();
-        }
+        .unwrap_or_else(|error| panic!("{error}"))
+        .reset_in_place(super::is_restorable(&wasm).expect("readable"));
         Self {
             prepared,
             path,
