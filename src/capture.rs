@@ -8,6 +8,7 @@ use crate::{
     Error, ErrorKind, Image, Language, Program, Sandbox, Status,
     arrange::arrange,
     engine::{Metering, Stop},
+    host::DEVICE,
     image::{
         captured::Captured,
         file::CapturedMemory,
@@ -307,9 +308,8 @@ impl Run {
     /// lost is an error: other open files, and what lies in `/tmp`.
     fn files(&self) -> Result<Vec<OpenFile>, Error> {
         let wasi = self.instance.state().wasi();
-        let is_channel = |path: &String| {
-            self.language == Some(Language::Python) && path.as_str() == python::DEVICE
-        };
+        let is_channel =
+            |path: &String| self.language == Some(Language::Python) && path.as_str() == DEVICE;
         if let Some(path) = wasi
             .root()
             .open_paths()
@@ -335,7 +335,7 @@ impl Run {
                      streams and the root can be open there, so close the file before"
                 )));
             }
-            let path = python::DEVICE.to_owned();
+            let path = DEVICE.to_owned();
             files.push(OpenFile { fd, path });
         }
         Ok(files)

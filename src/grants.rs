@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// Capabilities of one run, as plain data. The default grants nothing: no
-/// files, no environment, and clocks and randomness of the host.
+/// files, no network, no environment, and clocks and randomness of the host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Grants {
     /// Host folders (or single files) and where the guest sees them.
@@ -15,6 +15,38 @@ pub struct Grants {
     /// before that: with [`GuestStore::seeded_image`](crate::GuestStore::seeded_image)
     /// and for a plain start it is the same for all seeds, anywhere.
     pub seed: Option<u64>,
+    /// Whether and where the guest may keep values by key.
+    pub kv: Kv,
+    /// Hosts that the guest may send HTTP requests to, with their subdomains:
+    /// names, or IP addresses, which match only themselves; with `:PORT` that
+    /// port alone.
+    pub hosts: Vec<String>,
+    /// Which Python packages the guest may have installed; none by default.
+    pub packages: Packages,
+}
+
+/// Whether and where a guest may keep values by key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Kv {
+    /// It may not.
+    #[default]
+    None,
+    /// In memory, for as long as the run or session lasts.
+    Memory,
+    /// In a file, from run to run.
+    File(PathBuf),
+}
+
+/// Which Python packages a guest may have installed, and where to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Packages {
+    /// The host's folder of packages, which `/packages` shows to the guest.
+    pub folder: Option<PathBuf>,
+    /// Whether the guest may ask for packages at all.
+    pub install: bool,
+    /// Names, each with its version specifier if it has one, as in
+    /// `requests>=2.32`; empty for any package.
+    pub allowed: Vec<String>,
 }
 
 /// One host folder or file, given to the guest at an absolute guest path.

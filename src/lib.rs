@@ -52,8 +52,9 @@ mod value;
 mod wasi;
 
 pub use error::{Error, ErrorKind};
-pub use grants::{Grants, Mount, MountMode};
+pub use grants::{Grants, Kv, Mount, MountMode, Packages};
 pub use guests::{GuestState, GuestStore, GuestSummary, Progress};
+pub use host::{HostError, HostErrorKind, HostFunctions};
 pub use image::Image;
 pub use language::Language;
 pub use limits::Limits;

@@ -17,6 +17,18 @@ pub struct Limits {
     pub fuel: Option<u64>,
     /// Bytes that the guest's private `/tmp` may hold.
     pub tmp: u64,
+    /// Bytes of an HTTP body, in a request or an answer.
+    pub http_body: u64,
+    /// Bytes of a URL.
+    pub http_url: usize,
+    /// Time that one HTTP request may take, redirects and all.
+    pub http_timeout: Duration,
+    /// Bytes of a file that `fs` functions read.
+    pub fs_file: u64,
+    /// Bytes that `fs` functions write at a time.
+    pub fs_write: u64,
+    /// Bytes of a path given to `fs` functions.
+    pub fs_path: usize,
 }
 
 impl Limits {
@@ -29,6 +41,16 @@ impl Limits {
     pub const OUTPUT: u64 = 64 << 20;
     /// 64 MiB: `/tmp` lives in the host's memory.
     pub const TMP: u64 = 64 << 20;
+    /// 1 MiB.
+    pub const HTTP_BODY: u64 = 1 << 20;
+    /// 8,192 bytes: what most servers take.
+    pub const HTTP_URL: usize = 8192;
+    /// 30 seconds.
+    pub const HTTP_TIMEOUT: Duration = Duration::from_secs(30);
+    /// 10 MiB, read or written.
+    pub const FS_FILE: u64 = 10 << 20;
+    /// 4,096 bytes, as on Linux.
+    pub const FS_PATH: usize = 4096;
 }
 
 impl Default for Limits {
@@ -39,6 +61,12 @@ impl Default for Limits {
             output: Some(Self::OUTPUT),
             fuel: None,
             tmp: Self::TMP,
+            http_body: Self::HTTP_BODY,
+            http_url: Self::HTTP_URL,
+            http_timeout: Self::HTTP_TIMEOUT,
+            fs_file: Self::FS_FILE,
+            fs_write: Self::FS_FILE,
+            fs_path: Self::FS_PATH,
         }
     }
 }

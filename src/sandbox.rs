@@ -1,10 +1,10 @@
 //! One run of one program under its grants and limits.
 
 use crate::{
-    Error, ErrorKind, Grants, Image, Language, Limits, Outcome, Output, Program, Status, Stdin,
-    Trap,
+    Error, ErrorKind, Grants, HostFunctions, Image, Language, Limits, Outcome, Output, Program,
+    Status, Stdin, Trap,
     engine::{Meter, Metering, Stop, ahead},
-    host::Device,
+    host::{self, Device, Functions},
     instance::{Failure, Instance, State},
     language,
     locate::{Trapped, locate},
@@ -33,6 +33,7 @@ pub struct Sandbox {
     image: Image,
     grants: Grants,
     limits: Limits,
+    functions: HostFunctions,
     stdin: Stdin,
     stdout: Output,
     stderr: Output,
@@ -62,6 +63,7 @@ impl Sandbox {
             image: image.clone(),
             grants: Grants::default(),
             limits: Limits::default(),
+            functions: HostFunctions::default(),
             stdin: Stdin::default(),
             stdout: Output::default(),
             stderr: Output::default(),
@@ -83,6 +85,14 @@ impl Sandbox {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Functions of the host that the guest may call, beside those that its
+    /// grants bring.
+    #[must_use]
+    pub fn functions(mut self, functions: HostFunctions) -> Self {
+        self.functions = functions;
         self
     }
 
@@ -324,13 +334,23 @@ impl Sandbox {
             .host_path
             .as_deref()
             .and_then(|path| root.guest_path(path));
+        let times = clock.clone();
+        let named = host::functions(&host::Setting {
+            unix_time: Arc::new(move || times.unix_time()),
+        });
+        let functions = Arc::new(Functions::from(named.and(&self.functions)));
+        let shared = Arc::clone(&functions);
+        root = root.with_device(host::DEVICE, move || {
+            Box::new(Device::new(Arc::clone(&shared)))
+        });
         let mut javascript_path = None;
         let mut javascript_beginning = None;
         let mut channel = None;
         let (args, env) = match self.image.guest_language() {
             Some(Language::Python) => {
                 let terminal = stdio.is_terminal(1);
-                let functions = language::python::functions(
+                language::python::tell(
+                    &functions,
                     program,
                     &self.grants,
                     guest_path,
@@ -338,14 +358,10 @@ impl Sandbox {
                     self.capturing,
                     beginning,
                 );
-                let functions = Arc::new(functions);
                 if snapshot.is_some() {
                     channel = Some(Device::new(Arc::clone(&functions)));
                 }
-                root = language::python::with_files(root)
-                    .with_device(language::python::DEVICE, move || {
-                        Box::new(Device::new(Arc::clone(&functions)))
-                    });
+                root = language::python::with_files(root);
                 (language::python::args(self.capturing), Vec::new())
             }
             Some(Language::JavaScript) => {
@@ -368,6 +384,7 @@ impl Sandbox {
         }
         let mut state = State::new(context, self.limits.memory, self.limits.fuel, meter);
         state.beginning = javascript_beginning;
+        state.functions = functions;
         if javascript_path.is_some() {
             state.language::<language::javascript::Data>().guest_path = javascript_path;
         }

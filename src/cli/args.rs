@@ -1,7 +1,7 @@
 //! Grants and limits: from flags to plain data.
 
 use super::units;
-use crate::{Error, ErrorKind, Grants, Limits, Mount, MountMode};
+use crate::{Error, ErrorKind, Grants, Kv, Limits, Mount, MountMode, Packages};
 use clap::{Arg, ArgAction, ArgMatches};
 use std::{
     path::{Path, PathBuf},
@@ -10,60 +10,99 @@ use std::{
 
 /// The flags that grant something or bound it.
 pub(super) fn arguments() -> Vec<Arg> {
+    let mut all = granting();
+    all.extend(bounding());
+    all
+}
+
+fn granting() -> Vec<Arg> {
     vec![
-        Arg::new("mount")
-            .long("mount")
-            .value_name("GUEST:HOST[:MODE]")
+        value("mount", "GUEST:HOST[:MODE]")
             .action(ArgAction::Append)
             .value_parser(mount)
             .help("Show the guest a host folder or file: ro (default), rw, or rwc (may create)"),
-        Arg::new("packages")
-            .long("packages")
-            .value_name("DIR")
-            .value_parser(clap::value_parser!(PathBuf))
-            .help("Show the guest a folder of packages at /packages, and have Python look there"),
-        Arg::new("env")
-            .long("env")
-            .value_name("NAME=VALUE")
+        value("env", "NAME=VALUE")
             .action(ArgAction::Append)
             .value_parser(env)
             .help("Set an environment variable"),
-        Arg::new("seed")
-            .long("seed")
-            .value_name("N")
+        flag("kv").help("Let the guest keep values by key, in memory"),
+        value("kv-file", "FILE")
+            .value_parser(clap::value_parser!(PathBuf))
+            .conflicts_with("kv")
+            .help("Let the guest keep values by key, in a file that later runs find them in"),
+        value("allow-host", "HOST[:PORT]")
+            .action(ArgAction::Append)
+            .help("Let the guest send HTTP requests to a host and its subdomains"),
+        value("packages", "DIR")
+            .value_parser(clap::value_parser!(PathBuf))
+            .help("Show the guest a folder of packages at /packages, and have Python look there"),
+        flag("allow-pkg-install").help("Let the guest install Python packages"),
+        value("allow-pkg", "NAME[SPEC]")
+            .action(ArgAction::Append)
+            .help("Let the guest install this package, such as requests>=2.32, and no other"),
+        value("seed", "N")
             .value_parser(clap::value_parser!(u64))
             .help("Make clocks and randomness the same for each run with this seed"),
-        Arg::new("timeout")
-            .long("timeout")
-            .value_name("DURATION")
+    ]
+}
+
+fn bounding() -> Vec<Arg> {
+    vec![
+        value("timeout", "DURATION")
             .value_parser(units::duration)
             .help("Wall-clock time the guest may take; 0 for no limit [default: 30s]"),
-        Arg::new("memory")
-            .long("memory")
-            .value_name("SIZE")
-            .value_parser(units::size)
-            .help("Linear memory the guest may have [default: 256mb]"),
-        Arg::new("max-output")
-            .long("max-output")
-            .value_name("SIZE")
-            .value_parser(units::size)
-            .help("Bytes the guest may print; 0 for no limit [default: 64mb]"),
-        Arg::new("fuel")
-            .long("fuel")
-            .value_name("N")
+        size("memory").help("Linear memory the guest may have [default: 256mb]"),
+        size("max-output").help("Bytes the guest may print; 0 for no limit [default: 64mb]"),
+        value("fuel", "N")
             .value_parser(clap::value_parser!(u64))
             .help("Stop after about N Wasm instructions, the same for each run (slower)"),
+        size("http-max-body").help("Bytes of an HTTP body, sent or received [default: 1mb]"),
+        size("http-max-url").help("Bytes of a URL [default: 8192]"),
+        value("http-timeout", "DURATION")
+            .value_parser(units::duration)
+            .help("Time one HTTP request may take [default: 30s]"),
+        size("fs-max-file").help("Bytes of a file that fs functions read [default: 10mb]"),
+        size("fs-max-write").help("Bytes that fs functions write at a time [default: 10mb]"),
+        size("fs-max-path").help("Bytes of a path given to fs functions [default: 4096]"),
     ]
+}
+
+/// An option that takes a value.
+fn value(long: &'static str, value_name: &'static str) -> Arg {
+    Arg::new(long).long(long).value_name(value_name)
+}
+
+/// An option that takes a number of bytes.
+fn size(long: &'static str) -> Arg {
+    value(long, "SIZE").value_parser(units::size)
+}
+
+/// An option that takes nothing.
+fn flag(long: &'static str) -> Arg {
+    Arg::new(long).long(long).action(ArgAction::SetTrue)
 }
 
 /// What the flags grant.
 pub(super) fn grants(matches: &ArgMatches) -> Grants {
+    let folder = matches.get_one::<PathBuf>("packages");
+    let allowed: Vec<String> = all(matches, "allow-pkg");
     let mut grants = Grants {
         mounts: all(matches, "mount"),
         env: all(matches, "env"),
         seed: matches.get_one("seed").copied(),
+        kv: match matches.get_one::<PathBuf>("kv-file") {
+            Some(file) => Kv::File(file.clone()),
+            None if matches.get_flag("kv") => Kv::Memory,
+            None => Kv::None,
+        },
+        hosts: all(matches, "allow-host"),
+        packages: Packages {
+            folder: folder.cloned(),
+            install: matches.get_flag("allow-pkg-install") || !allowed.is_empty(),
+            allowed,
+        },
     };
-    if let Some(folder) = matches.get_one::<PathBuf>("packages") {
+    if let Some(folder) = folder {
         add_packages(&mut grants, folder);
     }
     grants
@@ -105,6 +144,10 @@ pub(super) fn words(matches: &ArgMatches) -> Result<Vec<String>, Error> {
         let (id, Some(long)) = (argument.get_id().as_str(), argument.get_long()) else {
             continue;
         };
+        if matches!(argument.get_action(), ArgAction::SetTrue) {
+            words.extend(matches.get_flag(id).then(|| format!("--{long}")));
+            continue;
+        }
         for value in matches.get_raw(id).into_iter().flatten() {
             let value = value
                 .to_str()
@@ -118,12 +161,14 @@ pub(super) fn words(matches: &ArgMatches) -> Result<Vec<String>, Error> {
 /// How the flags bound it.
 pub(super) fn limits(matches: &ArgMatches) -> Limits {
     let default = Limits::default();
+    let bytes = |id, default| matches.get_one::<u64>(id).copied().unwrap_or(default);
+    let length = |id, default| usize::try_from(bytes(id, default as u64)).unwrap_or(usize::MAX);
     Limits {
         deadline: matches
             .get_one::<Option<Duration>>("timeout")
             .copied()
             .unwrap_or(default.deadline),
-        memory: matches.get_one("memory").copied().unwrap_or(default.memory),
+        memory: bytes("memory", default.memory),
         output: match matches.get_one::<u64>("max-output") {
             Some(0) => None,
             Some(bytes) => Some(*bytes),
@@ -131,6 +176,15 @@ pub(super) fn limits(matches: &ArgMatches) -> Limits {
         },
         fuel: matches.get_one("fuel").copied(),
         tmp: default.tmp,
+        http_body: bytes("http-max-body", default.http_body),
+        http_url: length("http-max-url", default.http_url),
+        http_timeout: match matches.get_one::<Option<Duration>>("http-timeout") {
+            Some(timeout) => timeout.unwrap_or(Duration::MAX),
+            None => default.http_timeout,
+        },
+        fs_file: bytes("fs-max-file", default.fs_file),
+        fs_write: bytes("fs-max-write", default.fs_write),
+        fs_path: length("fs-max-path", default.fs_path),
     }
 }
 

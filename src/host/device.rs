@@ -18,6 +18,9 @@ use wasmi_wasi::wasi_common::{
     snapshots::preview_1::types::Errno,
 };
 
+/// What it is called in the guest's files.
+pub(crate) const DEVICE: &str = "/dev/host";
+
 /// Bytes of one request. Enough for a whole file's content in JSON; the host
 /// keeps the request and what it parses to.
 const MAX_REQUEST: usize = 64 << 20;
@@ -122,6 +125,7 @@ impl WasiFile for Device {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::HostFunctions;
     use serde_json::Value;
 
     fn read(device: &Device) -> Vec<u8> {
@@ -142,9 +146,9 @@ mod tests {
 
     #[test]
     fn the_first_channel_says_something_once() {
-        let functions = Functions::default()
-            .with("one", |_| Ok(Value::from(1)))
-            .saying_first(b"start".to_vec(), || ());
+        let one = |_: serde_json::Map<String, Value>| Ok(1);
+        let functions = Functions::from(HostFunctions::new().with("one", one));
+        functions.say_first(b"start".to_vec(), || ());
         let functions = Arc::new(functions);
         let first = Device::new(Arc::clone(&functions));
         let second = Device::new(functions);

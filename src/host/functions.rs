@@ -1,20 +1,20 @@
 //! The functions a run has, and how a request finds one.
 
+use super::{HostError, HostErrorKind, HostFunctions, builtin, registry::Answer};
 use serde_json::{Map, Value, json};
 use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
 };
-
-/// What a host function answers.
-pub(crate) type Answer = Result<Value, String>;
-
-type Function = Box<dyn Fn(&Map<String, Value>) -> Answer + Send + Sync>;
 
 /// The host functions of one run, fixed when it starts.
 #[derive(Default)]
 pub(crate) struct Functions {
-    named: BTreeMap<&'static str, Function>,
+    named: HostFunctions,
     /// What a channel has to say before it is asked anything; the first that
     /// is opened says it.
     first: Mutex<First>,
@@ -31,31 +31,29 @@ pub(super) struct First {
 /// Requests that one batch may hold: the answers are kept until they are read.
 const MAX_BATCH: usize = 1024;
 
-impl Functions {
-    #[cfg_attr(not(test), expect(dead_code, reason = "grants will bring some"))]
-    /// Adds a function; a second one of the same name replaces the first.
-    pub(crate) fn with(
-        mut self,
-        name: &'static str,
-        function: impl Fn(&Map<String, Value>) -> Answer + Send + Sync + 'static,
-    ) -> Self {
-        self.named.insert(name, Box::new(function));
-        self
-    }
+/// Calls of one batch that run at the same time, a thread each. More would let
+/// a guest have the host make threads as it likes; they mostly wait for
+/// servers, so that it may be more than there are processors.
+const MAX_CONCURRENT: usize = 16;
 
-    /// Lets the first channel begin with `bytes`; `begin` is called when they
-    /// are about to be read.
-    pub(crate) fn saying_first(
-        mut self,
-        bytes: Vec<u8>,
-        begin: impl FnOnce() + Send + 'static,
-    ) -> Self {
+impl From<HostFunctions> for Functions {
+    fn from(named: HostFunctions) -> Self {
+        Self {
+            named,
+            first: Mutex::default(),
+        }
+    }
+}
+
+impl Functions {
+    /// Lets the first channel opened from now on begin with `bytes`; `begin` is
+    /// called when they are about to be read.
+    pub(crate) fn say_first(&self, bytes: Vec<u8>, begin: impl FnOnce() + Send + 'static) {
         let begin: Box<dyn FnOnce() + Send> = Box::new(begin);
-        self.first = Mutex::new(First {
+        *self.first.lock().unwrap_or_else(PoisonError::into_inner) = First {
             bytes,
             begin: Some(begin),
-        });
-        self
+        };
     }
 
     /// What a channel opened now says first: nothing but for the first one.
@@ -63,60 +61,107 @@ impl Functions {
         std::mem::take(&mut self.first.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Answers one request, `{"fn": NAME, "args": {…}}`, or an array of them
-    /// in order. The answer is `{"data": …}` or `{"error": MESSAGE}`, with the
-    /// request's `id` if it has one.
+    /// Answers one request, `{"fn": NAME, "args": {…}}`, or an array of them,
+    /// which run concurrently and are answered in order. An answer is
+    /// `{"data": …}` or `{"error": MESSAGE, "kind": WORD}` (a word of
+    /// [`HostErrorKind`]), with the request's `id` if it has one.
     pub(crate) fn answer(&self, request: &[u8]) -> Value {
         match serde_json::from_slice(request) {
-            Ok(Value::Array(batch)) if batch.len() > MAX_BATCH => {
-                failed(format!("a batch holds at most {MAX_BATCH} calls"))
-            }
-            Ok(Value::Array(batch)) => batch.iter().map(|call| self.answer_one(call)).collect(),
-            Ok(call) => self.answer_one(&call),
-            Err(error) => failed(format!("invalid call format: {error}")),
+            Ok(Value::Array(batch)) if batch.len() > MAX_BATCH => failed(&invalid(format!(
+                "a batch holds at most {MAX_BATCH} calls, and this one has {}",
+                batch.len()
+            ))),
+            Ok(Value::Array(batch)) => self.answer_all(batch),
+            Ok(call) => self.answer_one(call),
+            Err(error) => failed(&invalid(format!("invalid call format: {error}"))),
         }
     }
 
-    fn answer_one(&self, call: &Value) -> Value {
+    /// Each fails alone.
+    fn answer_all(&self, batch: Vec<Value>) -> Value {
+        let calls: Vec<(Mutex<Option<Value>>, OnceLock<Value>)> = batch
+            .into_iter()
+            .map(|call| (Mutex::new(Some(call)), OnceLock::new()))
+            .collect();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            while let Some((call, answer)) = calls.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let call = call.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(call) = call {
+                    let _ = answer.set(self.answer_one(call));
+                }
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..calls.len().min(MAX_CONCURRENT) {
+                // Without a thread those that there are do more each.
+                let name = "dormouse-call".to_owned();
+                let _ = thread::Builder::new().name(name).spawn_scoped(scope, work);
+            }
+            work();
+        });
+        let unanswered = || failed(&HostError::from("the call was not answered"));
+        calls
+            .into_iter()
+            .map(|(_, answer)| answer.into_inner().unwrap_or_else(unanswered))
+            .collect()
+    }
+
+    fn answer_one(&self, mut call: Value) -> Value {
+        let id = call.get_mut("id").map(Value::take);
         let mut answer = match self.call(call) {
             Ok(data) => json!({ "data": data }),
-            Err(message) => failed(message),
+            Err(error) => failed(&error),
         };
-        if let (Some(id), Some(answer)) = (call.get("id"), answer.as_object_mut()) {
-            answer.insert("id".to_owned(), id.clone());
+        if let (Some(id), Some(answer)) = (id, answer.as_object_mut()) {
+            answer.insert("id".to_owned(), id);
         }
         answer
     }
 
-    fn call(&self, call: &Value) -> Answer {
-        let Some(name) = call.get("fn").and_then(Value::as_str) else {
-            return Err("invalid call format: \"fn\" must name a function".to_owned());
-        };
-        let empty = Map::new();
-        let args = match call.get("args") {
-            None | Some(Value::Null) => &empty,
+    fn call(&self, mut call: Value) -> Answer {
+        let args = match call.get_mut("args").map(Value::take) {
+            None | Some(Value::Null) => Map::new(),
             Some(Value::Object(args)) => args,
-            Some(_) => return Err("invalid call format: \"args\" must be an object".to_owned()),
+            Some(_) => return Err(invalid("invalid call format: \"args\" must be an object")),
         };
-        match self.named.get(name) {
-            Some(function) => function(args),
-            None => Err(format!("unknown function: {name}")),
-        }
+        let Some(name) = call.get("fn").and_then(Value::as_str) else {
+            return Err(invalid("invalid call format: \"fn\" must name a function"));
+        };
+        let Some(function) = self.named.get(name) else {
+            return Err(builtin::absent(name));
+        };
+        catch_unwind(AssertUnwindSafe(|| function(args))).unwrap_or_else(|_| {
+            Err(HostError::from(format!(
+                "the host's function {name} panicked"
+            )))
+        })
     }
 }
 
-fn failed(message: String) -> Value {
-    json!({ "error": message })
+fn invalid(message: impl Into<String>) -> HostError {
+    HostError::new(HostErrorKind::Invalid, message)
+}
+
+fn failed(error: &HostError) -> Value {
+    json!({ "error": error.message(), "kind": error.kind().word() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Barrier;
+
+    type Args = Map<String, Value>;
 
     fn functions() -> Functions {
-        Functions::default()
-            .with("echo", |args| Ok(Value::Object(args.clone())))
-            .with("fail", |_| Err("no".to_owned()))
+        HostFunctions::new()
+            .with("echo", |args: Args| Ok(args))
+            .with("fail", |_: Args| Err::<(), _>(HostError::from("no")))
+            .with("panic", |_: Args| -> Result<(), HostError> {
+                panic!("it is meant to")
+            })
+            .into()
     }
 
     #[test]
@@ -125,14 +170,75 @@ mod tests {
         assert_eq!(answer, json!({"data": {"x": 1}, "id": "7"}));
         assert_eq!(
             functions().answer(br#"{"fn": "fail"}"#),
-            json!({"error": "no"})
+            json!({"error": "no", "kind": "failed"})
         );
     }
 
     #[test]
     fn a_batch_is_answered_in_order() {
         let answer = functions().answer(br#"[{"fn": "fail"}, {"fn": "echo"}]"#);
-        assert_eq!(answer, json!([{"error": "no"}, {"data": {}}]));
+        assert_eq!(
+            answer,
+            json!([{"error": "no", "kind": "failed"}, {"data": {}}])
+        );
+        assert_eq!(functions().answer(b"[]"), json!([]));
+    }
+
+    #[test]
+    fn a_batch_runs_at_the_same_time() {
+        let all_there = Barrier::new(MAX_CONCURRENT);
+        let functions = Functions::from(HostFunctions::new().with("meet", move |_: Args| {
+            all_there.wait();
+            Ok(())
+        }));
+        let batch = vec![json!({"fn": "meet"}); MAX_CONCURRENT];
+        let answers = functions.answer(Value::from(batch).to_string().as_bytes());
+        assert_eq!(answers, json!(vec![json!({"data": null}); MAX_CONCURRENT]));
+    }
+
+    #[test]
+    fn a_batch_too_large_is_refused() {
+        let batch = vec![json!({"fn": "echo"}); MAX_BATCH + 1];
+        let answer = functions().answer(Value::from(batch).to_string().as_bytes());
+        let message = answer["error"].as_str().expect("an error");
+        assert!(message.contains("at most 1024"), "{message}");
+    }
+
+    #[test]
+    fn arguments_are_typed() {
+        #[derive(serde::Deserialize)]
+        struct Pair {
+            a: i32,
+            b: i32,
+        }
+        let add = |pair: Pair| Ok::<_, HostError>(pair.a + pair.b);
+        let functions = Functions::from(HostFunctions::new().with("add", add));
+        let answer = functions.answer(br#"{"fn": "add", "args": {"a": 1, "b": 2}}"#);
+        assert_eq!(answer, json!({"data": 3}));
+        let answer = functions.answer(br#"{"fn": "add", "args": {"a": 1}}"#);
+        assert_eq!(answer["kind"], "invalid");
+        assert_eq!(answer["error"], "missing field `b`");
+    }
+
+    #[test]
+    fn a_panic_fails_the_call() {
+        let answer = functions().answer(br#"[{"fn": "panic"}, {"fn": "echo"}]"#);
+        assert_eq!(answer[0]["error"], "the host's function panic panicked");
+        assert_eq!(answer[1], json!({"data": {}}));
+    }
+
+    #[test]
+    fn what_there_is_not_is_said() {
+        let answer = functions().answer(br#"{"fn": "nothing"}"#);
+        assert_eq!(
+            answer,
+            json!({"error": "unknown function: nothing", "kind": "unknown_function"})
+        );
+        let answer = functions().answer(br#"{"fn": "kv_get"}"#);
+        assert_eq!(
+            answer,
+            json!({"error": "not granted: kv_get; enable with --kv", "kind": "not_granted"})
+        );
     }
 
     #[test]

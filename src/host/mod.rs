@@ -1,8 +1,19 @@
 //! The host-call boundary: name and JSON arguments in, JSON result or error
 //! out. WASI and this are the only ways from a guest to the host.
+//!
+//! [`HostFunctions`] are functions by name, of the embedder or [built
+//! in](builtin) where a grant brings them; [`Functions`] is the set that one run
+//! has, which answers its requests, single or in batches. Guests reach it
+//! through `/dev/host`, a [`Device`], or through an import of their engine's.
 
+mod builtin;
 mod device;
+mod error;
 mod functions;
+mod registry;
 
-pub(crate) use device::Device;
+pub(crate) use builtin::{Setting, functions};
+pub(crate) use device::{DEVICE, Device};
+pub use error::{HostError, HostErrorKind};
 pub(crate) use functions::Functions;
+pub use registry::HostFunctions;

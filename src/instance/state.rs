@@ -4,6 +4,7 @@ use super::Limiter;
 use crate::{
     Error, ErrorKind, Output, Stdin,
     engine::Meter,
+    host::Functions,
     wasi::{Beginning, Clock, Context, Random, Root, Stdio},
 };
 use std::{any::Any, sync::Arc};
@@ -16,6 +17,8 @@ pub(crate) struct State {
     pub(crate) meter: Arc<Meter>,
     /// Of a seeded run whose language does not itself ask for its program.
     pub(crate) beginning: Option<Beginning>,
+    /// The host functions of its run.
+    pub(crate) functions: Arc<Functions>,
     language: Option<Box<dyn Any + Send>>,
 }
 
@@ -30,6 +33,7 @@ impl State {
             },
             meter,
             beginning: None,
+            functions: Arc::default(),
             language: None,
         }
     }

@@ -59,9 +59,6 @@ pub(crate) fn program_point() -> Point {
     }
 }
 
-/// What the channel is in the guest's files.
-pub(crate) const DEVICE: &str = "/dev/host";
-
 /// All of that code.
 macro_rules! files {
     ($($name:literal),*) => {
@@ -99,21 +96,21 @@ pub(crate) fn with_files(root: Root) -> Root {
         .fold(root, |root, (path, bytes)| root.with_file(path, *bytes))
 }
 
-/// The functions of a run of `program`, and what its channel says first; the
-/// program has its `beginning` then. `pauses`: it is to come to its snapshot
-/// point, and is captured there.
-pub(crate) fn functions(
+/// Has the channel of a run of `program` say first what to run; the program has
+/// its `beginning` then.
+pub(crate) fn tell(
+    functions: &Functions,
     program: &Program,
     grants: &Grants,
     guest_path: Option<String>,
     terminal: bool,
     pauses: bool,
     beginning: Option<Beginning>,
-) -> Functions {
+) {
     let request = request::start(program, grants, guest_path.as_deref(), terminal, pauses);
-    Functions::default().saying_first(request, move || {
+    functions.say_first(request, move || {
         if let Some(beginning) = beginning {
             beginning.now();
         }
-    })
+    });
 }

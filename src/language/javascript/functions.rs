@@ -13,7 +13,7 @@ use super::{
     text, url,
 };
 use crate::engine::Stop;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 type Function = fn(&mut Call<'_>) -> Result<Answer, Failure>;
 
@@ -59,6 +59,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ("isatty", files::isatty),
     ("sleep", sleep),
     ("snapshot_point", snapshot_point),
+    ("call", host_call),
     ("env", env),
     ("gc", gc),
     ("exit", exit),
@@ -100,6 +101,15 @@ fn sleep(call: &mut Call<'_>) -> Result<Answer, Failure> {
     });
     call.state().wasi().clock().sleep(duration)?;
     Ok(Answer::Undefined)
+}
+
+/// The answer to a request of host functions, both as JSON.
+fn host_call(call: &mut Call<'_>) -> Result<Answer, Failure> {
+    let request = call.text(0)?;
+    let functions = Arc::clone(&call.state().functions);
+    Ok(Answer::Text(
+        functions.answer(request.as_bytes()).to_string(),
+    ))
 }
 
 /// Names and values in turn, separated by NUL.

@@ -1,0 +1,52 @@
+//! The functions that every run may have, if they are granted.
+
+use super::{HostError, HostErrorKind, HostFunctions};
+use serde_json::{Map, Value};
+use std::{sync::Arc, time::Duration};
+
+/// What the built-in functions need of a run.
+pub(crate) struct Setting {
+    /// Time since 1970, as the guest is to see it.
+    pub(crate) unix_time: Arc<dyn Fn() -> Duration + Send + Sync>,
+}
+
+/// Those that `setting` grants.
+pub(crate) fn functions(setting: &Setting) -> HostFunctions {
+    let now = Arc::clone(&setting.unix_time);
+    HostFunctions::new().with("time_now", move |_: Map<String, Value>| {
+        Ok(now().as_secs_f64())
+    })
+}
+
+/// Functions that have to be granted, and what grants them.
+const GRANTED_BY: [(&[&str], &str); 4] = [
+    (&["kv_get", "kv_set", "kv_delete", "kv_keys"], "--kv"),
+    (&["http_request", "http_get"], "--allow-host"),
+    (
+        &[
+            "fs_read",
+            "fs_write",
+            "fs_list",
+            "fs_exists",
+            "fs_mkdir",
+            "fs_remove",
+            "fs_stat",
+        ],
+        "--mount",
+    ),
+    (&["install_pkg"], "--allow-pkg-install"),
+];
+
+/// Why there is no function `name`.
+pub(super) fn absent(name: &str) -> HostError {
+    match GRANTED_BY.iter().find(|(names, _)| names.contains(&name)) {
+        Some((_, flag)) => HostError::new(
+            HostErrorKind::NotGranted,
+            format!("not granted: {name}; enable with {flag}"),
+        ),
+        None => HostError::new(
+            HostErrorKind::UnknownFunction,
+            format!("unknown function: {name}"),
+        ),
+    }
+}
