@@ -17,7 +17,7 @@ pub(crate) mod trust;
 use crate::{
     Error, ErrorKind, GuestStore, Language,
     engine::{
-        self, Metering,
+        self, Engine, Metering,
         mapping::{Memories, Trusted},
     },
     instance::{Code, Cold, Prepared, Reserving},
@@ -81,6 +81,8 @@ struct Inner {
     plain: OnceLock<Image>,
     unmetered: OnceLock<Prepared>,
     metered: OnceLock<Prepared>,
+    /// Of both, where they are made before.
+    engines: [OnceLock<Engine>; 2],
 }
 
 /// What an image has that goes on from a snapshot.
@@ -179,6 +181,7 @@ impl Image {
             plain: OnceLock::new(),
             unmetered: OnceLock::new(),
             metered: OnceLock::new(),
+            engines: Default::default(),
         }))
     }
 
@@ -247,8 +250,10 @@ impl Image {
     /// come and a processor is idle.
     pub(crate) fn reserve(&self, metering: Metering, limit: u64) -> Option<Reserving> {
         let snapshot = self.0.snapshot.as_ref()?;
-        let is_loaded = self.cell(metering).get().is_some();
-        Some(Reserving::begin(&snapshot.memories, limit, !is_loaded))
+        // What is foreign is loaded for an engine that suits it.
+        let is_coming = snapshot.trust == Trust::Own && self.cell(metering).get().is_none();
+        let engine = is_coming.then(|| self.engine(metering));
+        Some(Reserving::begin(&snapshot.memories, limit, engine))
     }
 
     fn cell(&self, metering: Metering) -> &OnceLock<Prepared> {
@@ -256,6 +261,15 @@ impl Image {
             Metering::Off => &self.0.unmetered,
             Metering::On => &self.0.metered,
         }
+    }
+
+    /// The engine that a snapshot is loaded for, if it is our own.
+    fn engine(&self, metering: Metering) -> &Engine {
+        let cell = match metering {
+            Metering::Off => &self.0.engines[0],
+            Metering::On => &self.0.engines[1],
+        };
+        cell.get_or_init(|| Engine::new(metering, language::frames(self.0.language)))
     }
 
     /// The module, translated for an engine with or without metering.
@@ -275,7 +289,7 @@ impl Image {
                 let is_own = snapshot.trust == Trust::Own;
                 let cold = Cold::new(shared, snapshot.module, is_own);
                 let code = snapshot.code(wasm);
-                Prepared::image(&code, Some(cold), memories, metering, frames, extend)?
+                Prepared::image(&code, Some(cold), memories, self.engine(metering), extend)?
                     .reset_in_place(is_own && snapshot.manifest.in_place)
             }
         };

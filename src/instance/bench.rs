@@ -4,7 +4,7 @@ use super::{Code, Instance, Prepared, State};
 use crate::{
     Error, ErrorKind, Image, Output, Program, Sandbox, Stdin,
     engine::{
-        MAX_RECURSION_DEPTH, Meter, Metering,
+        Engine, MAX_RECURSION_DEPTH, Meter, Metering,
         mapping::{Contents, Extent, Memories, PAGE, Reservation, Source, Trusted},
     },
     wasi::{Clock, Context, Random, Root, Stdio},
@@ -75,8 +75,7 @@ impl Dormant {
             &Code::Trusted(Trusted::built_here(&wasm)),
             None,
             Memories::new(Source::File(Arc::new(file)), vec![contents])?,
-            Metering::Off,
-            MAX_RECURSION_DEPTH,
+            &Engine::new(Metering::Off, MAX_RECURSION_DEPTH),
             |_| Ok(()),
         )?
         .reset_in_place(true);

@@ -73,6 +73,16 @@ pub(super) struct Taken {
     table_elements: usize,
 }
 
+impl Taken {
+    /// Nothing but `bytes` of linear memory.
+    pub(super) fn memory(bytes: u64) -> Self {
+        Self {
+            memory: bytes,
+            table_elements: 0,
+        }
+    }
+}
+
 impl ResourceLimiter for Limiter {
     fn memory_growing(
         &mut self,

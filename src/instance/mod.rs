@@ -19,12 +19,12 @@ pub(crate) use cold::{Cold, cold_code};
 pub(crate) use prepared::{Code, Prepared};
 pub(crate) use reset::is_restorable;
 pub(crate) use state::State;
-pub(crate) use wake::{Reserving, WakeError};
+pub(crate) use wake::{Reserved, Reserving, WakeError};
 
 use crate::{
     Error, ErrorKind, Limit,
     engine::{
-        Metering, Stop,
+        Engine, Metering, Stop,
         mapping::{MappedStore, Reservation},
     },
 };
@@ -67,7 +67,10 @@ pub(crate) enum Failure {
 impl Instance {
     /// Instantiates `prepared` with `state`, running its start function.
     pub(crate) fn new(prepared: &Prepared, state: State) -> Result<Self, Failure> {
-        let store = store(prepared, state, Reservation::empty()).map_err(Failure::Error)?;
+        let mut store = store(&prepared.engine, state, Reservation::empty());
+        if prepared.engine.metering() == Metering::On {
+            call::fill(&mut store).map_err(Failure::Error)?;
+        }
         Self::instantiate(prepared, store, &prepared.linker)
     }
 
@@ -84,7 +87,10 @@ impl Instance {
         let woken = match prepared.resting.take(&state) {
             Some(Rested::Instance(instance)) => instance.go_on(prepared, state),
             Some(Rested::Space(reservation)) => Self::wake(prepared, state, reservation),
-            None => Self::wake(prepared, state, reserving.end()),
+            None => match reserving.end() {
+                Reserved::Space(reservation) => Self::wake(prepared, state, reservation),
+                Reserved::Store(store) => Self::wake_in(prepared, state, store),
+            },
         };
         woken.map_err(|error| match error {
             WakeError::Failed(failure) => failure,
@@ -189,17 +195,9 @@ impl Instance {
     }
 }
 
-/// A store for an instance of `prepared`, under the limits of `state`.
-fn store(
-    prepared: &Prepared,
-    state: State,
-    reservation: Reservation,
-) -> Result<MappedStore<State>, Error> {
-    let mut store = Store::new(prepared.engine.inner(), state);
+/// A store for an instance, under the limits of `state`; without fuel.
+fn store(engine: &Engine, state: State, reservation: Reservation) -> MappedStore<State> {
+    let mut store = Store::new(engine.inner(), state);
     store.limiter(|state| &mut state.limiter);
-    let mut store = MappedStore::new(store, reservation);
-    if prepared.engine.metering() == Metering::On {
-        call::fill(&mut store)?;
-    }
-    Ok(store)
+    MappedStore::new(store, reservation)
 }

@@ -71,11 +71,10 @@ impl Prepared {
         code: &Code<'_>,
         mut cold: Option<Cold>,
         memories: Memories,
-        metering: Metering,
-        frames: usize,
+        engine: &Engine,
         extend: Extend,
     ) -> Result<Self, Error> {
-        let mut engine = Engine::new(metering, frames);
+        let mut engine = engine.clone();
         let module = match code {
             // It was mended before it was captured.
             Code::Trusted(wasm) => module_unchecked(&engine, wasm)?,

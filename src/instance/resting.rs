@@ -95,7 +95,7 @@ impl Instance {
     /// Goes back to the image, without anything of the run; `false` if that
     /// can't be.
     fn forget(&mut self, image: &ImageMemories) -> bool {
-        let Ok(nobody) = State::nobody() else {
+        let Ok(nobody) = State::nobody(0) else {
             return false;
         };
         // Streams and files are closed here, not when the next run comes.

@@ -38,18 +38,19 @@ impl State {
         }
     }
 
-    /// That of no run, for an instance that rests.
+    /// That of no run, for an instance that rests, or is still to be made with
+    /// up to `memory` bytes.
     ///
     /// # Errors
     ///
     /// When the host has no room for it.
-    pub(super) fn nobody() -> Result<Self, Error> {
+    pub(super) fn nobody(memory: u64) -> Result<Self, Error> {
         let meter = Arc::new(Meter::new(None, None));
         let stdio = Stdio::new(Stdin::default(), Output::Discard, Output::Discard, &meter)
             .map_err(|error| Error::new(ErrorKind::Io, error.to_string()))?;
         let clock = Clock::new(true, Arc::clone(&meter));
         let context = Context::new(Root::new(&[], 0)?, stdio, clock, Random::new(Some(0))?)?;
-        Ok(Self::new(context, 0, None, meter))
+        Ok(Self::new(context, memory, None, meter))
     }
 
     pub(crate) fn wasi(&self) -> &Context {

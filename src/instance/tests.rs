@@ -6,7 +6,7 @@ use super::{Code, Failure, Instance, Prepared, State, WakeError};
 use crate::{
     Output, Stdin,
     engine::{
-        MAX_RECURSION_DEPTH, Meter, Metering,
+        Engine, MAX_RECURSION_DEPTH, Meter, Metering,
         mapping::{Contents, Extent, Memories, PAGE, Reservation, Source, Trusted},
     },
     wasi::{Clock, Context, Random, Root, Stdio},
@@ -99,8 +99,7 @@ impl Image {
             &Code::Trusted(Trusted::built_here(&wasm)),
             None,
             memories(&path),
-            metering,
-            MAX_RECURSION_DEPTH,
+            &Engine::new(metering, MAX_RECURSION_DEPTH),
             |_| Ok(()),
         )
         .unwrap_or_else(|error| panic!("{error}"))
@@ -297,8 +296,7 @@ fn module_and_memories_must_belong_together() {
             &Code::Foreign(&wasm),
             None,
             memories(&folder.path().join("image")),
-            Metering::Off,
-            MAX_RECURSION_DEPTH,
+            &Engine::new(Metering::Off, MAX_RECURSION_DEPTH),
             |_| Ok(()),
         );
         assert!(prepared.is_err(), "{guest}");

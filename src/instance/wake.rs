@@ -6,7 +6,7 @@ use super::{
 use crate::{
     Error, ErrorKind,
     engine::{
-        Metering, ahead,
+        Engine, Metering, ahead,
         mapping::{MappedStore, Memories, Reservation},
     },
 };
@@ -14,7 +14,7 @@ use dormouse_snapshot::LOADED;
 #[cfg(feature = "bench")]
 use std::ops::Range;
 use std::thread::{self, JoinHandle};
-use wasmi::{Extern, Global, Mutability, Val};
+use wasmi::{Extern, Global, MemoryType, Mutability, Val};
 
 /// Why an instance did not wake.
 pub(crate) enum WakeError {
@@ -31,23 +31,35 @@ impl From<Error> for WakeError {
     }
 }
 
-/// Address space for an instance, being reserved.
+/// What an instance's memories will lie in, being made.
 pub(crate) enum Reserving {
     /// On another thread, while its image is loaded.
-    Beside(JoinHandle<Reservation>, Memories, u64),
+    Beside(JoinHandle<Reserved>, Memories, u64),
     /// When it is needed.
     Later(Memories, u64),
 }
 
+/// What an instance's memories will lie in.
+pub(crate) enum Reserved {
+    /// Address space.
+    Space(Reservation),
+    /// Address space, with the memories in it, in the store of an instance
+    /// still to be made; its state is nobody's.
+    Store(Box<MappedStore<State>>),
+}
+
 impl Reserving {
-    /// Begins to reserve space for `memories` under a limit of `limit` bytes;
-    /// on another thread if `beside`, and a processor is idle.
-    pub(crate) fn begin(memories: &Memories, limit: u64, beside: bool) -> Self {
-        if beside && ahead::idle_processors() > 0 {
-            let its = memories.clone();
+    /// Begins to reserve space for `memories` under a limit of `limit` bytes.
+    /// With an `engine`, that the image will be loaded for, on another thread,
+    /// if a processor is idle, which puts the memories there too.
+    pub(crate) fn begin(memories: &Memories, limit: u64, engine: Option<&Engine>) -> Self {
+        if let Some(engine) = engine
+            && ahead::idle_processors() > 0
+        {
+            let (its, engine) = (memories.clone(), engine.clone());
             let thread = thread::Builder::new()
                 .name("dormouse-reserve".to_owned())
-                .spawn(move || Reservation::new(&its, limit));
+                .spawn(move || reserve_and_lay(&engine, &its, limit));
             if let Ok(thread) = thread {
                 return Self::Beside(thread, memories.clone(), limit);
             }
@@ -55,15 +67,29 @@ impl Reserving {
         Self::Later(memories.clone(), limit)
     }
 
-    /// The reservation.
-    pub(crate) fn end(self) -> Reservation {
+    /// What was made.
+    pub(crate) fn end(self) -> Reserved {
         match self {
-            Self::Beside(thread, memories, limit) => match thread.join() {
-                Ok(reservation) => reservation,
-                Err(_) => Reservation::new(&memories, limit),
-            },
-            Self::Later(memories, limit) => Reservation::new(&memories, limit),
+            Self::Beside(thread, memories, limit) => thread
+                .join()
+                .unwrap_or_else(|_| Reserved::Space(Reservation::new(&memories, limit))),
+            Self::Later(memories, limit) => Reserved::Space(Reservation::new(&memories, limit)),
         }
+    }
+}
+
+/// A store with `memories`, as far as that can be told without the module that
+/// imports them.
+fn reserve_and_lay(engine: &Engine, memories: &Memories, limit: u64) -> Reserved {
+    let reservation = Reservation::new(memories, limit);
+    let Ok(nobody) = State::nobody(u64::MAX) else {
+        return Reserved::Space(reservation);
+    };
+    let mut store = store(engine, nobody, reservation);
+    let types = vec![MemoryType::new(0, None); memories.contents().len()];
+    match store.memories(memories, &types) {
+        Ok(_) => Reserved::Store(Box::new(store)),
+        Err(_) => Reserved::Space(Reservation::new(memories, limit)),
     }
 }
 
@@ -92,9 +118,44 @@ impl Instance {
             reservation
         };
         let before = state.limiter.left();
-        let mut store = store(prepared, state, reservation)?;
-        let memories = store.memories(&image.memories, &image.types)?;
-        let linker = prepared.link(&memories)?;
+        let mut store = store(&prepared.engine, state, reservation);
+        store.memories(&image.memories, &image.types)?;
+        Self::awaken(prepared, store, before)
+    }
+
+    /// The same in `store`, where its memories are already.
+    pub(crate) fn wake_in(
+        prepared: &Prepared,
+        mut state: State,
+        mut store: Box<MappedStore<State>>,
+    ) -> Result<Self, WakeError> {
+        let image = image(prepared)?;
+        let limit = state.limiter.memory_left();
+        if limit > store.reservation().limit()
+            || !wasmi::Engine::same(store.store().engine(), prepared.engine.inner())
+            || !store.has_made(&image.memories, &image.types)
+        {
+            return Self::wake(prepared, state, Reservation::new(&image.memories, limit));
+        }
+        let before = state.limiter.left();
+        if !state.limiter.take(Taken::memory(image.memories.bytes())) {
+            return Err(WakeError::TooLarge(Box::new(state)));
+        }
+        *store.data_mut() = state;
+        Self::awaken(prepared, *store, before)
+    }
+
+    /// An instance whose memories are in `store`, and whose limiter had
+    /// `before` before it had them.
+    fn awaken(
+        prepared: &Prepared,
+        mut store: MappedStore<State>,
+        before: Taken,
+    ) -> Result<Self, WakeError> {
+        if prepared.engine.metering() == Metering::On {
+            call::fill(&mut store)?;
+        }
+        let linker = prepared.link(&store.made())?;
         let mut instance =
             Self::instantiate(prepared, store, &linker).map_err(WakeError::Failed)?;
         instance.awake = Some(Awake {

@@ -32,7 +32,6 @@
 mod contents;
 mod file;
 #[cfg(feature = "cli")]
-#[cfg(feature = "cli")]
 mod heap;
 #[cfg(target_os = "linux")]
 mod pagemap;
@@ -49,7 +48,6 @@ mod tests;
 
 pub(crate) use contents::{Contents, Extent, Memories, Source};
 pub(crate) use file::MappedFile;
-#[cfg(feature = "cli")]
 #[cfg(feature = "cli")]
 pub use heap::Heap;
 #[cfg(feature = "cli")]

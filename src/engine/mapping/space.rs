@@ -126,6 +126,16 @@ impl Space {
             unsafe { rustix::mm::madvise(at, range.len(), rustix::mm::Advice::LinuxPopulateWrite) };
     }
 
+    /// Gives `range` pages to read from now, as [`populate`](Self::populate)
+    /// does to write to.
+    #[cfg(target_os = "linux")]
+    pub(super) fn populate_to_read(&mut self, range: Range<usize>) {
+        let at = self.at(&range);
+        // SAFETY: the range is ours, and what is in it stays as it is.
+        let _ =
+            unsafe { rustix::mm::madvise(at, range.len(), rustix::mm::Advice::LinuxPopulateRead) };
+    }
+
     /// Drops what was written to `range`: zeros and the file's bytes show
     /// again. Whether the system can.
     ///

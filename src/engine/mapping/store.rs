@@ -93,7 +93,25 @@ impl<T> MappedStore<T> {
             };
             self.memories.push(placed);
         }
-        Ok(self.memories.iter().map(|placed| placed.memory).collect())
+        Ok(self.made())
+    }
+
+    /// The memories that were made.
+    pub(crate) fn made(&self) -> Vec<Memory> {
+        self.memories.iter().map(|placed| placed.memory).collect()
+    }
+
+    /// Whether the memories that were made are what [`memories`](Self::memories)
+    /// makes for the imported types `types`.
+    pub(crate) fn has_made(&self, memories: &Memories, types: &[MemoryType]) -> bool {
+        let contents = memories.contents();
+        self.memories.len() == contents.len()
+            && types.len() == contents.len()
+            && self.memories.iter().zip(contents.iter().zip(types)).all(
+                |(placed, (contents, import))| {
+                    memory_type(contents, *import).ok() == Some(placed.memory.ty(&self.store))
+                },
+            )
     }
 
     /// Whether all memories are mapped rather than copied.

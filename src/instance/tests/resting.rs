@@ -16,7 +16,7 @@ use wasmi::{Extern, Val};
 
 fn of(prepared: &Prepared, fuel: Option<u64>) -> Instance {
     let memories = prepared.memories().expect("an image's");
-    let reserving = Reserving::begin(memories, LIMIT, false);
+    let reserving = Reserving::begin(memories, LIMIT, None);
     match Instance::of(prepared, state(LIMIT, fuel), Some(reserving)) {
         Ok(instance) => instance,
         Err(Failure::Error(error)) => panic!("{error}"),
