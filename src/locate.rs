@@ -2,10 +2,12 @@
 //!
 //! The program is run once more, rewritten to keep note of where it is. That
 //! is done only where a second run changes nothing and sees what the first
-//! saw: no mount may be written, and nothing was read from stdin. Its output
-//! goes nowhere. If it ends in the same trap, the note says where.
+//! saw: no mount and no kv file may be written, and nothing was read from stdin.
+//! Its output goes nowhere. If it ends in the same trap, the note says where.
 
-use crate::{Function, Grants, Image, Limits, MountMode, Output, Program, Sandbox, Status, Trap};
+use crate::{
+    Function, Grants, Image, Kv, Limits, MountMode, Output, Program, Sandbox, Status, Trap,
+};
 use std::time::{Duration, Instant};
 
 /// A run that trapped.
@@ -32,7 +34,8 @@ pub(crate) fn locate(trapped: &Trapped<'_>) -> Option<Function> {
         .grants
         .mounts
         .iter()
-        .any(|mount| mount.mode > MountMode::ReadOnly);
+        .any(|mount| mount.mode > MountMode::ReadOnly)
+        || matches!(trapped.grants.kv, Kv::File(_));
     if writes || trapped.read_stdin || trapped.limits.fuel.is_some() {
         return None;
     }

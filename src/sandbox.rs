@@ -4,7 +4,7 @@ use crate::{
     Error, ErrorKind, Grants, HostFunctions, Image, Language, Limits, Outcome, Output, Program,
     Status, Stdin, Trap,
     engine::{Meter, Metering, Stop, ahead},
-    host::{self, Device, Functions},
+    host::{self, Device, Functions, Kv},
     instance::{Failure, Instance, State},
     language,
     locate::{Trapped, locate},
@@ -337,6 +337,7 @@ impl Sandbox {
         let times = clock.clone();
         let named = host::functions(&host::Setting {
             unix_time: Arc::new(move || times.unix_time()),
+            kv: Kv::open(&self.grants.kv)?,
         });
         let functions = Arc::new(Functions::from(named.and(&self.functions)));
         let shared = Arc::clone(&functions);

@@ -1,6 +1,6 @@
 //! The functions that every run may have, if they are granted.
 
-use super::{HostError, HostErrorKind, HostFunctions};
+use super::{HostError, HostErrorKind, HostFunctions, Kv, kv};
 use serde_json::{Map, Value};
 use std::{sync::Arc, time::Duration};
 
@@ -8,14 +8,20 @@ use std::{sync::Arc, time::Duration};
 pub(crate) struct Setting {
     /// Time since 1970, as the guest is to see it.
     pub(crate) unix_time: Arc<dyn Fn() -> Duration + Send + Sync>,
+    /// Its values by key, if it may keep some.
+    pub(crate) kv: Option<Arc<Kv>>,
 }
 
 /// Those that `setting` grants.
 pub(crate) fn functions(setting: &Setting) -> HostFunctions {
     let now = Arc::clone(&setting.unix_time);
-    HostFunctions::new().with("time_now", move |_: Map<String, Value>| {
+    let mut functions = HostFunctions::new().with("time_now", move |_: Map<String, Value>| {
         Ok(now().as_secs_f64())
-    })
+    });
+    if let Some(kv) = &setting.kv {
+        functions = kv::add(functions, kv);
+    }
+    functions
 }
 
 /// Functions that have to be granted, and what grants them.

@@ -10,10 +10,13 @@ mod builtin;
 mod device;
 mod error;
 mod functions;
+mod kv;
+mod kv_file;
 mod registry;
 
 pub(crate) use builtin::{Setting, functions};
 pub(crate) use device::{DEVICE, Device};
 pub use error::{HostError, HostErrorKind};
 pub(crate) use functions::Functions;
+pub(crate) use kv::Kv;
 pub use registry::HostFunctions;
