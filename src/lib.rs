@@ -32,6 +32,7 @@ pub use instance::bench;
 pub mod cli;
 mod engine;
 mod error;
+mod files;
 mod grants;
 mod guests;
 mod host;

@@ -4,7 +4,7 @@ use crate::{
     Error, ErrorKind, Grants, HostFunctions, Image, Language, Limits, Outcome, Output, Program,
     Status, Stdin, Trap,
     engine::{Meter, Metering, Stop, ahead},
-    host::{self, Device, Functions, Kv},
+    host::{self, Device, Fs, Functions, Kv},
     instance::{Failure, Instance, State},
     language,
     locate::{Trapped, locate},
@@ -338,6 +338,8 @@ impl Sandbox {
         let named = host::functions(&host::Setting {
             unix_time: Arc::new(move || times.unix_time()),
             kv: Kv::open(&self.grants.kv)?,
+            fs: (!self.grants.mounts.is_empty())
+                .then(|| Arc::new(Fs::new(Box::new(root.clone()), &self.limits))),
         });
         let functions = Arc::new(Functions::from(named.and(&self.functions)));
         let shared = Arc::clone(&functions);

@@ -1,6 +1,6 @@
 //! The functions that every run may have, if they are granted.
 
-use super::{HostError, HostErrorKind, HostFunctions, Kv, kv};
+use super::{Fs, HostError, HostErrorKind, HostFunctions, Kv, fs, kv};
 use serde_json::{Map, Value};
 use std::{sync::Arc, time::Duration};
 
@@ -10,6 +10,8 @@ pub(crate) struct Setting {
     pub(crate) unix_time: Arc<dyn Fn() -> Duration + Send + Sync>,
     /// Its values by key, if it may keep some.
     pub(crate) kv: Option<Arc<Kv>>,
+    /// Its files, if anything is mounted.
+    pub(crate) fs: Option<Arc<Fs>>,
 }
 
 /// Those that `setting` grants.
@@ -20,6 +22,9 @@ pub(crate) fn functions(setting: &Setting) -> HostFunctions {
     });
     if let Some(kv) = &setting.kv {
         functions = kv::add(functions, kv);
+    }
+    if let Some(fs) = &setting.fs {
+        functions = fs::add(functions, fs);
     }
     functions
 }

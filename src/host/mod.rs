@@ -9,6 +9,7 @@
 mod builtin;
 mod device;
 mod error;
+mod fs;
 mod functions;
 mod kv;
 mod kv_file;
@@ -17,6 +18,7 @@ mod registry;
 pub(crate) use builtin::{Setting, functions};
 pub(crate) use device::{DEVICE, Device};
 pub use error::{HostError, HostErrorKind};
+pub(crate) use fs::{FileError, FileInfo, Files, Fs};
 pub(crate) use functions::Functions;
 pub(crate) use kv::Kv;
 pub use registry::HostFunctions;

@@ -41,6 +41,6 @@ pub(crate) use context::{Context, link};
 pub(crate) use device::block_on;
 pub(crate) use errno::Errno;
 pub(crate) use random::{PREPARING, Random, Secret};
-pub(crate) use root::Root;
+pub(crate) use root::{Owner, Root};
 pub(crate) use stdio::{Input, Sink, Stdio, WriteError};
 pub(crate) use volume::{Handle, OpenHow, Opened};

@@ -16,6 +16,7 @@ use wasmi_wasi::{WasiDir, WasiFile};
 use super::{
     device::{Device, Random, Simple},
     dir::{ListingBudget, VirtualDir},
+    errno::Errno,
     host_file::HostFile,
     memory_fs::MemoryFs,
     mount::HostFolder,
@@ -24,7 +25,7 @@ use super::{
     table::Table,
     volume::{Clock, OpenFiles, Volume},
 };
-use crate::{Error, ErrorKind, Mount};
+use crate::{Error, ErrorKind, Mount, MountMode};
 
 /// The guest's file tree. Clones share it.
 #[derive(Clone)]
@@ -35,11 +36,31 @@ pub(super) struct Inner {
     pub(super) table: Table,
     /// The private `/tmp`, unless a mount took its place.
     tmp: Option<MemoryFs>,
-    /// Canonical host paths of the mounts and where the guest sees them.
-    hosts: Vec<(PathBuf, String)>,
+    /// The mounts.
+    mounts: Vec<Mounted>,
     /// The files and folders that are open.
     pub(super) open: OpenFiles,
     listings: ListingBudget,
+}
+
+#[derive(Clone)]
+struct Mounted {
+    /// The canonical host path.
+    host: PathBuf,
+    /// Where the guest sees it.
+    point: String,
+    mode: MountMode,
+}
+
+/// What a guest path belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// A mount, which gives so much.
+    Mount(MountMode),
+    /// The private `/tmp`.
+    Tmp,
+    /// The system: devices, its own files, folders above mounts, nothing.
+    System,
 }
 
 impl Root {
@@ -53,7 +74,7 @@ impl Root {
     /// path, a mount below a single file.
     pub(crate) fn new(mounts: &[Mount], tmp_quota: u64) -> Result<Self, Error> {
         let mut table = Table::default();
-        let mut hosts = Vec::new();
+        let mut mounted = Vec::new();
         let mut files = Vec::new();
         for mount in mounts {
             let point = path::mount_point(&mount.guest)
@@ -69,7 +90,8 @@ impl Root {
                 return Err(refusal(mount, "another mount has the same guest path"));
             }
             table.note_host_mount(&point);
-            hosts.push((host, point));
+            let mode = mount.mode;
+            mounted.push(Mounted { host, point, mode });
         }
         if let Some(point) = files.iter().find(|point| table.above(point).is_some()) {
             let message = format!(
@@ -83,7 +105,7 @@ impl Root {
         let root = Self(Arc::new(Inner {
             table,
             tmp,
-            hosts,
+            mounts: mounted,
             open: OpenFiles::default(),
             listings: ListingBudget::default(),
         }));
@@ -135,7 +157,8 @@ impl Root {
     /// Where the guest sees a host file, if it lies in a mount.
     pub(crate) fn guest_path(&self, host: &Path) -> Option<String> {
         let host = host.canonicalize().ok()?;
-        let found = self.0.hosts.iter().filter_map(|(top, point)| {
+        let found = self.0.mounts.iter().filter_map(|mounted| {
+            let (top, point) = (&mounted.host, &mounted.point);
             let rest = host.strip_prefix(top).ok()?;
             let guest = match rest.to_str()? {
                 "" => point.clone(),
@@ -147,6 +170,29 @@ impl Root {
         found
             .max_by_key(|(top, _)| top.components().count())
             .map(|(_, guest)| guest)
+    }
+
+    /// What `path` belongs to.
+    pub(crate) fn owner(&self, path: &str, follow: bool) -> Result<Owner, Errno> {
+        let place = self.0.table.place(path, follow)?;
+        let Some((point, _)) = &place.volume else {
+            return Ok(Owner::System);
+        };
+        let mut mounts = self.0.mounts.iter();
+        Ok(match mounts.find(|mounted| mounted.point == *point) {
+            Some(mounted) => Owner::Mount(mounted.mode),
+            None if self.0.tmp.is_some() && point == "/tmp" => Owner::Tmp,
+            None => Owner::System,
+        })
+    }
+
+    /// Whether symbolic links in `path` lead out of its mount.
+    pub(crate) fn leads_out(&self, path: &str) -> bool {
+        let resolved = self.0.table.place(path, true).and_then(|place| {
+            let volume = place.volume()?;
+            volume.resolve(&place.inside, true)
+        });
+        resolved.err() == Some(Errno::Perm)
     }
 
     /// The guest paths of what is open.
