@@ -33,6 +33,11 @@ pub enum ErrorKind {
     Usage,
     /// A host file could not be read or written.
     Io,
+    /// A [`Session`](crate::Session) has ended: it was closed, its program
+    /// exited, or a limit stopped it.
+    SessionClosed,
+    /// A [`Session`](crate::Session) runs something already.
+    SessionBusy,
     /// The interpreter failed in a way that is not a trap.
     Engine,
 }

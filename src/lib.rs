@@ -5,6 +5,7 @@
 //!   interpreter of a [`Language`] from a [`GuestStore`].
 //! - A [`Sandbox`] is one run in the making: an image, the [`Grants`] that say
 //!   what it may reach (nothing, by default), and the [`Limits`] that bound it.
+//! - A [`Session`] is a live guest that runs code piece by piece.
 //! - A [`Program`] says what to run; an [`Outcome`] how that ended.
 //!
 //! ```
@@ -48,6 +49,7 @@ mod locate;
 mod outcome;
 mod program;
 mod sandbox;
+mod session;
 mod stdio;
 mod value;
 mod wasi;
@@ -59,8 +61,9 @@ pub use host::{HostError, HostErrorKind, HostFunctions};
 pub use image::Image;
 pub use language::Language;
 pub use limits::Limits;
-pub use outcome::{Function, Limit, Outcome, Status, Trap};
+pub use outcome::{Function, GuestError, Limit, Outcome, Status, Trap};
 pub use program::Program;
 pub use sandbox::Sandbox;
+pub use session::{Interrupter, Session};
 pub use stdio::{Output, Stdin};
 pub use value::Value;

@@ -21,8 +21,20 @@ pub struct Outcome {
     pub fuel_used: Option<u64>,
     /// Results of an invoked export, in order.
     pub values: Vec<crate::Value>,
+    /// What a piece of a [`Session`](crate::Session) ended by that nothing
+    /// caught. Its traceback is in `stderr`.
+    pub error: Option<GuestError>,
     /// Wall-clock time from the guest's first instruction to its last.
     pub duration: Duration,
+}
+
+/// An error in a guest's own terms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuestError {
+    /// Its type, as `ValueError`.
+    pub name: String,
+    /// What it says.
+    pub message: String,
 }
 
 /// How a guest ended.
@@ -76,6 +88,16 @@ impl fmt::Display for Limit {
             Self::Output => "output",
             Self::Fuel => "fuel",
         })
+    }
+}
+
+impl fmt::Display for GuestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&*self.name, &*self.message) {
+            ("", message) => f.write_str(message),
+            (name, "") => f.write_str(name),
+            (name, message) => write!(f, "{name}: {message}"),
+        }
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) enum Entry {
     Code(Vec<u8>),
     /// Source text of a file with the program's name.
     Script(Vec<u8>),
+    /// Nothing yet: a session, which runs source text piece by piece.
+    Session,
     /// A Python module found by the guest (`-m`).
     Module(String),
     /// A Wasm module's `_start`, or `_initialize` alone.
@@ -46,6 +48,11 @@ impl Program {
     pub fn module(name: impl Into<String>) -> Self {
         let name = name.into();
         Self::new(Entry::Module(name.clone()), name)
+    }
+
+    /// A session.
+    pub(crate) fn session() -> Self {
+        Self::new(Entry::Session, "-c")
     }
 
     /// A Wasm program, from its `_start`; `name` is its `argv[0]`.

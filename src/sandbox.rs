@@ -1,21 +1,19 @@
 //! One run of one program under its grants and limits.
 
+mod state;
+
 use crate::{
     Error, ErrorKind, Grants, HostFunctions, Image, Language, Limits, Outcome, Output, Program,
-    Status, Stdin, Trap,
-    engine::{Meter, Metering, Stop, ahead},
-    host::{self, Device, Fs, Functions, Kv},
+    Session, Status, Stdin, Trap,
+    engine::{Metering, Stop, ahead},
     instance::{Failure, Instance, State},
     language,
     locate::{Trapped, locate},
     program::Entry,
-    wasi::{Beginning, Clock, Context, PREPARING, Random, Root, Secret, Stdio},
+    wasi::Secret,
 };
 use dormouse_snapshot::{COVERAGE, CURRENT_FUNCTION, counts};
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// A run in the making: an image, what it may reach, and what bounds it.
 ///
@@ -178,6 +176,21 @@ impl Sandbox {
         Ok((ran.outcome, ran.coverage))
     }
 
+    /// Opens a session: a guest of a language, ready to run code piece by
+    /// piece.
+    ///
+    /// # Errors
+    ///
+    /// When the guest does not come so far, or the image is not a language's.
+    pub fn session(mut self) -> Result<Session, Error> {
+        self.image = self.image.within(self.limits.memory)?.clone();
+        self.deadline = DeadlineBy::Metering;
+        let program = Program::session();
+        check_program(&self.image, &program)?;
+        let state = self.state(Instant::now(), &program)?;
+        Session::open(self.image, state, self.limits)
+    }
+
     fn run_once(&mut self, started: Instant, program: &Program) -> Result<Ran, Error> {
         self.image = self.image.within(self.limits.memory)?.clone();
         let image = self.image.clone();
@@ -283,132 +296,6 @@ impl Sandbox {
             Metering::Off
         }
     }
-
-    /// What shows the time to the guest, and what it draws from.
-    fn clock_and_random(&self, meter: &Arc<Meter>) -> Result<(Clock, Random), Error> {
-        let is_seeded = self.grants.seed.is_some() || self.secret.is_some();
-        let clock = Clock::new(is_seeded, Arc::clone(meter));
-        let starts = self.image.guest_language().is_some() && self.image.snapshot().is_none();
-        let random = match (self.secret, self.grants.seed) {
-            (Some(secret), _) => Random::of(secret),
-            // The seed is for the program.
-            (None, Some(_)) if starts => Random::of(PREPARING),
-            (None, seed) => Random::new(seed)?,
-        };
-        Ok((clock, random))
-    }
-
-    /// The host's side of the run.
-    fn state(&mut self, started: Instant, program: &Program) -> Result<State, Error> {
-        let deadline = match self.deadline {
-            DeadlineBy::Metering => self.limits.deadline.and_then(|d| started.checked_add(d)),
-            DeadlineBy::Caller => None,
-        };
-        let meter = Arc::new(Meter::new(deadline, self.limits.output));
-        let stdio = Stdio::new(
-            std::mem::take(&mut self.stdin),
-            std::mem::take(&mut self.stdout),
-            std::mem::take(&mut self.stderr),
-            &meter,
-        )
-        .map_err(|error| {
-            Error::new(
-                ErrorKind::Io,
-                format!("a standard stream is not usable: {error}"),
-            )
-            .with_source(error)
-        })?;
-        let snapshot = self.image.snapshot();
-        let base = snapshot.map_or(0, |snapshot| snapshot.manifest.clock.monotonic);
-        let (clock, random) = self.clock_and_random(&meter)?;
-        let clock = clock.going_on_from(Duration::from_nanos(base));
-        let beginning = self
-            .grants
-            .seed
-            .map(|seed| Beginning::new(clock.clone(), random.clone(), seed));
-        let (times, draws) = (clock.clone(), random.clone());
-        let mut root = Root::new(&self.grants.mounts, self.limits.tmp)?
-            .with_clock(move || std::time::UNIX_EPOCH + times.unix_time())
-            .with_random(Arc::new(move |bytes: &mut [u8]| draws.fill(bytes)));
-        let guest_path = program
-            .host_path
-            .as_deref()
-            .and_then(|path| root.guest_path(path));
-        let times = clock.clone();
-        let named = host::functions(&host::Setting {
-            unix_time: Arc::new(move || times.unix_time()),
-            kv: Kv::open(&self.grants.kv)?,
-            fs: (!self.grants.mounts.is_empty())
-                .then(|| Arc::new(Fs::new(Box::new(root.clone()), &self.limits))),
-        });
-        let functions = Arc::new(Functions::from(named.and(&self.functions)));
-        let shared = Arc::clone(&functions);
-        root = root.with_device(host::DEVICE, move || {
-            Box::new(Device::new(Arc::clone(&shared)))
-        });
-        let mut javascript_path = None;
-        let mut javascript_beginning = None;
-        let mut channel = None;
-        let (args, env) = match self.image.guest_language() {
-            Some(Language::Python) => {
-                let terminal = stdio.is_terminal(1);
-                language::python::tell(
-                    &functions,
-                    program,
-                    &self.grants,
-                    guest_path,
-                    terminal,
-                    self.capturing,
-                    beginning,
-                );
-                if snapshot.is_some() {
-                    channel = Some(Device::new(Arc::clone(&functions)));
-                }
-                root = language::python::with_files(root);
-                (language::python::args(self.capturing), Vec::new())
-            }
-            Some(Language::JavaScript) => {
-                javascript_path = guest_path;
-                javascript_beginning = beginning;
-                (Vec::new(), environment(&self.grants))
-            }
-            None => {
-                let name = program.name.clone().into_bytes();
-                let args = std::iter::once(name)
-                    .chain(program.args.iter().cloned())
-                    .collect();
-                (args, environment(&self.grants))
-            }
-        };
-        let mut context = Context::new(root, stdio, clock, random)?;
-        context.set_strings(args, env);
-        if let Some(channel) = channel {
-            context.open_device(language::python::CHANNEL, Box::new(channel));
-        }
-        let mut state = State::new(context, self.limits.memory, self.limits.fuel, meter);
-        state.beginning = javascript_beginning;
-        state.functions = functions;
-        if javascript_path.is_some() {
-            state.language::<language::javascript::Data>().guest_path = javascript_path;
-        }
-        Ok(state)
-    }
-}
-
-/// `NAME=value`, the last of a name.
-fn environment(grants: &Grants) -> Vec<Vec<u8>> {
-    let is_last = |index: usize, name: &str| {
-        grants.env[index + 1..]
-            .iter()
-            .all(|(other, _)| other != name)
-    };
-    grants
-        .env
-        .iter()
-        .enumerate()
-        .filter(|(index, (name, _))| is_last(*index, name))
-        .map(|(_, (name, value))| format!("{name}={value}").into_bytes())
-        .collect()
 }
 
 /// A program must be one that the image can run.
@@ -425,7 +312,7 @@ fn check_program(image: &Image, program: &Program) -> Result<(), Error> {
         (None, Entry::Start | Entry::Invoke { .. }) => None,
         (None, _) => Some("a Wasm module runs no source code"),
         (Some(Language::JavaScript), Entry::Module(_)) => Some("only Python has modules to run"),
-        (Some(_), Entry::Code(_) | Entry::Script(_) | Entry::Module(_)) => None,
+        (Some(_), Entry::Code(_) | Entry::Script(_) | Entry::Module(_) | Entry::Session) => None,
         (Some(_), _) => Some("exports can only be called of a plain Wasm module"),
     };
     match problem {
@@ -480,6 +367,7 @@ impl Ran {
             memory_refused: state.meter.memory_refused(),
             fuel_used: state.fuel_used(),
             values,
+            error: None,
             duration,
         };
         Self {

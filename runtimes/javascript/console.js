@@ -257,6 +257,8 @@
     host.write(OUT, `${P.join(parts, ' ')}\n`);
   });
 
+  internals.log = log;
+
   // The last words of a program that ends by `value`.
   internals.report = (value, inPromise) => {
     indent = '';

@@ -88,6 +88,7 @@
     mapSet: uncurry(Map.prototype.set),
     mapHas: uncurry(Map.prototype.has),
     mapDelete: uncurry(Map.prototype.delete),
+    mapClear: uncurry(Map.prototype.clear),
     mapForEach: uncurry(Map.prototype.forEach),
     mapSize: getter(Map.prototype, 'size'),
     setAdd: uncurry(Set.prototype.add),

@@ -16,5 +16,6 @@
     start,
     tick: internals.tick,
     report: internals.report,
+    session: internals.session,
   };
 }

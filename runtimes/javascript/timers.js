@@ -107,6 +107,18 @@
   for (const name of P.keys(named)) internals.global(name, named[name]);
   internals.timers = named;
 
+  // Forgets all that is still to come.
+  internals.clearTimers = () => {
+    P.mapForEach(pending, (timer) => {
+      timer.callback = undefined;
+      timer.values = undefined;
+    });
+    P.mapClear(pending);
+    waiting[0] = 0;
+    heap.length = 0;
+    immediates.first = immediates.last = undefined;
+  };
+
   function run(timer) {
     const { callback, values } = timer;
     if (timer.repeat > 0) {

@@ -20,6 +20,7 @@ import time
 import warnings
 
 from _frozen_importlib import BuiltinImporter
+from itertools import repeat
 from marshal import loads
 
 FOLDER = os.path.dirname(__file__)
@@ -28,6 +29,7 @@ import absent
 import leave
 import loop
 import point
+import session
 
 CAPTURING = "capture" in sys.argv
 if CAPTURING:
@@ -87,8 +89,10 @@ add_missing()
 
 
 def start(request):
-    """Runs what the host asks for."""
+    """Runs what the host asks for; whether that was all."""
     global names
+    if session.main is not None:
+        return go_on(request)
     # Nothing of ours may keep the program's objects at its end.
     main, names = names, None
     if len(request) == PART:
@@ -102,6 +106,9 @@ def start(request):
         sys.stdout.reconfigure(line_buffering=True)
     if cwd != "/":
         os.chdir(cwd)
+    if mode == "session":
+        session.begin(main, globals())
+        return False
     point.pending = wait if pauses else None
     status, uncaught = 0, None
     try:
@@ -116,17 +123,40 @@ def start(request):
             del main
             run_module(source)
     except SystemExit as left:
-        status = left.code
-        if status is None:
-            status = 0
-        elif type(status) is not int or not 0 <= status <= 255:
-            raise
+        status = status_of(left)
     except BaseException as error:
         uncaught = error
     if uncaught is not None:
         report(uncaught)
         status = INTERRUPTED if isinstance(uncaught, KeyboardInterrupt) else 1
         uncaught = None
+    return end(status)
+
+
+def go_on(request):
+    """Runs a piece of a session."""
+    if len(request) == PART:
+        request = whole(request)
+    try:
+        session.answer(*loads(request))
+        return False
+    except SystemExit as left:
+        status = status_of(left)
+    return end(status)
+
+
+def status_of(left):
+    """The status that an exit asks for; raises it again if it is not one."""
+    status = left.code
+    if status is None:
+        return 0
+    if type(status) is not int or not 0 <= status <= 255:
+        raise left
+    return status
+
+
+def end(status):
+    """Ends the process."""
     leave.leave(status)
     # What was there before the program goes like all the rest.
     gc.unfreeze()
@@ -191,7 +221,7 @@ def environment(env):
 def prepare():
     """Makes the process look as if it had been started for a program."""
     # A program may have modules of our names.
-    for name in ("absent", "capture", "leave", "loop", "park", "point"):
+    for name in ("absent", "capture", "leave", "loop", "park", "point", "session"):
         sys.modules.pop(name, None)
     os.environ.clear()
     # Without a locale the interpreter would let through what is not text.
@@ -324,9 +354,9 @@ def report(error):
 
 
 def strip(error):
-    """Takes the frames of this file off a traceback."""
+    """Takes our own frames off a traceback."""
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(FOLDER):
         trace = trace.tb_next
     error.__traceback__ = trace
     return trace
@@ -376,6 +406,6 @@ prepare()
 # very read, so it is waited for in C code: after waking, the interpreter goes on
 # with a new frame of `start`, and this one, which would first have to be made
 # anew, is hardly ever needed.
-waiting = map(start, map(os.read, (CHANNEL,), (PART,)))
+waiting = map(start, map(os.read, repeat(CHANNEL), repeat(PART)))
 gc.freeze()
 any(waiting)

@@ -1,33 +1,76 @@
-//! What stops a guest: one place where every limit is noted.
+//! What stops a guest: one place where every limit is noted, and where it is
+//! asked whether the guest may go on.
 
+use super::{Pause, Stop};
 use crate::Limit;
 use std::{
-    sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
+    sync::{
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
-/// Counts and bounds shared by the parts of one run.
+/// Counts and bounds shared by the parts of one run; a session's runs have the
+/// same one, [renewed](Meter::renew) for each.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    /// When the guest must have ended.
-    deadline: Option<Instant>,
+    made: Instant,
+    /// When the guest must have ended, in nanoseconds since `made`;
+    /// `u64::MAX` for never.
+    deadline: AtomicU64,
     /// Which limit stopped the guest: 0 for none, else `code_of` it.
     hit: AtomicU8,
     memory_refused: AtomicBool,
     output_left: AtomicU64,
     truncated: AtomicBool,
+    /// What others want of the guest: [`GO_ON`], [`INTERRUPT`] or [`END`].
+    wish: AtomicU8,
+    /// Wakes who sleeps for the guest. Behind the lock is nothing: it only
+    /// keeps a wish from coming between a look at it and the sleep.
+    sleep: Mutex<()>,
+    wished: Condvar,
+    /// Whether anybody may have a wish.
+    has_listeners: AtomicBool,
 }
+
+const GO_ON: u8 = 0;
+const INTERRUPT: u8 = 1;
+const END: u8 = 2;
 
 impl Meter {
     /// `output`: bytes that may still be written; `u64::MAX` for no bound.
     pub(crate) fn new(deadline: Option<Instant>, output: Option<u64>) -> Self {
-        Self {
-            deadline,
+        let meter = Self {
+            made: Instant::now(),
+            deadline: AtomicU64::new(u64::MAX),
             hit: AtomicU8::new(0),
             memory_refused: AtomicBool::new(false),
-            output_left: AtomicU64::new(output.unwrap_or(u64::MAX)),
+            output_left: AtomicU64::new(u64::MAX),
             truncated: AtomicBool::new(false),
-        }
+            wish: AtomicU8::new(GO_ON),
+            sleep: Mutex::default(),
+            wished: Condvar::new(),
+            has_listeners: AtomicBool::new(false),
+        };
+        meter.renew(deadline, output);
+        meter
+    }
+
+    /// Counts anew, for another run of the same guest. What ended the guest
+    /// stays.
+    pub(crate) fn renew(&self, deadline: Option<Instant>, output: Option<u64>) {
+        let nanos = deadline.map_or(u64::MAX, |at| {
+            let nanos = at.saturating_duration_since(self.made).as_nanos();
+            u64::try_from(nanos).unwrap_or(u64::MAX)
+        });
+        self.deadline.store(nanos, Ordering::Relaxed);
+        self.output_left
+            .store(output.unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.truncated.store(false, Ordering::Relaxed);
+        self.memory_refused.store(false, Ordering::Relaxed);
+        // An interrupt is for the run that it finds running.
+        let _ = self.take_interrupt();
     }
 
     /// The limit that stopped the guest, if one did.
@@ -42,7 +85,7 @@ impl Meter {
     }
 
     /// Notes that `limit` stops the guest; the first one noted stays.
-    pub(crate) fn hit(&self, limit: Limit) -> super::Stop {
+    pub(crate) fn hit(&self, limit: Limit) -> Stop {
         let code = match limit {
             Limit::Deadline => 1,
             Limit::Memory => 2,
@@ -57,16 +100,103 @@ impl Meter {
 
     /// Time until the deadline; `None` where there is none.
     pub(crate) fn time_left(&self) -> Option<Duration> {
-        self.deadline
-            .map(|at| at.saturating_duration_since(Instant::now()))
+        match self.deadline.load(Ordering::Relaxed) {
+            u64::MAX => None,
+            nanos => Some(Duration::from_nanos(nanos).saturating_sub(self.made.elapsed())),
+        }
     }
 
-    /// An error once the deadline has passed.
-    pub(crate) fn check_deadline(&self) -> Result<(), super::Stop> {
+    /// Whether the guest may go on: what is asked every some milliseconds while
+    /// it runs, and whenever the host has waited for it.
+    ///
+    /// # Errors
+    ///
+    /// Once the deadline has passed, or the guest is to end; and
+    /// [`Pause::Interrupt`], as long as nobody has
+    /// [taken](Self::take_interrupt) the interrupt.
+    pub(crate) fn check(&self) -> Result<(), Stop> {
+        match self.wish.load(Ordering::Relaxed) {
+            GO_ON => {}
+            INTERRUPT => return Err(Stop::host(Pause::Interrupt)),
+            _ => return Err(Stop::new("its session is closed")),
+        }
         match self.time_left() {
             Some(left) if left.is_zero() => Err(self.hit(Limit::Deadline)),
             _ => Ok(()),
         }
+    }
+
+    /// Waits for `duration`, but not past the deadline, nor when anybody wants
+    /// something else of the guest: ask [`check`](Self::check) then.
+    pub(crate) fn wait(&self, duration: Duration) {
+        let until = Instant::now().checked_add(duration);
+        let mut lock = self.lock();
+        while self.wish.load(Ordering::Relaxed) == GO_ON {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            let left = match (left, self.time_left()) {
+                (Some(a), Some(b)) => a.min(b),
+                (a, b) => a.or(b).unwrap_or(Duration::MAX),
+            };
+            if left.is_zero() {
+                return;
+            }
+            lock = match self.wished.wait_timeout(lock, left) {
+                Ok((lock, _)) => lock,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+    }
+
+    /// How long the host may wait for the guest where only time can end that:
+    /// on a file. `None` for as long as it takes.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        /// What an interrupt may be late by.
+        const STEP: Duration = Duration::from_millis(50);
+        match self.time_left() {
+            left if !self.has_listeners.load(Ordering::Relaxed) => left,
+            Some(left) => Some(left.min(STEP)),
+            None => Some(STEP),
+        }
+    }
+
+    /// States that others may come to [interrupt](Self::interrupt) the guest.
+    pub(crate) fn listen(&self) {
+        self.has_listeners.store(true, Ordering::Relaxed);
+    }
+
+    /// Interrupts what the guest does.
+    pub(crate) fn interrupt(&self) {
+        self.wish(GO_ON, INTERRUPT);
+    }
+
+    /// Ends the guest, whatever it does.
+    pub(crate) fn end(&self) {
+        self.wish(GO_ON, END);
+        self.wish(INTERRUPT, END);
+    }
+
+    pub(crate) fn is_ended(&self) -> bool {
+        self.wish.load(Ordering::Relaxed) == END
+    }
+
+    fn wish(&self, from: u8, to: u8) {
+        let lock = self.lock();
+        let _ = self
+            .wish
+            .compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed);
+        drop(lock);
+        self.wished.notify_all();
+    }
+
+    /// Whether the guest was interrupted; from now on it is not.
+    pub(crate) fn take_interrupt(&self) -> bool {
+        self.wish
+            .compare_exchange(INTERRUPT, GO_ON, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.sleep.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes up to `wanted` bytes from what may still be written; how many

@@ -10,10 +10,12 @@ mod load;
 )]
 pub(crate) mod mapping;
 mod meter;
+mod pause;
 
 pub(crate) use config::{Engine, MAX_RECURSION_DEPTH, Metering};
 pub(crate) use load::{binary, load};
 pub(crate) use meter::Meter;
+pub(crate) use pause::{Pause, arrived, carried};
 
 /// Why a guest does not go on: an exit, a trap or a limit, as wasmi carries
 /// it up through the guest's frames.

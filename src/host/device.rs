@@ -6,7 +6,8 @@
 //! the guest has to run. A guest that was captured waiting for it finds it
 //! however it was woken, since nothing has to be written for it.
 
-use super::Functions;
+use super::{Exchange, Functions, exchange::REPLY};
+use crate::engine::Pause;
 use std::{
     any::Any,
     io::{IoSlice, IoSliceMut, Read},
@@ -28,6 +29,8 @@ const MAX_REQUEST: usize = 64 << 20;
 /// An open `/dev/host`.
 pub(crate) struct Device {
     functions: Arc<Functions>,
+    /// Of a session.
+    exchange: Option<Arc<Exchange>>,
     channel: Mutex<Channel>,
 }
 
@@ -49,6 +52,7 @@ impl Device {
         };
         Self {
             functions,
+            exchange: first.exchange,
             channel: Mutex::new(channel),
         }
     }
@@ -76,6 +80,12 @@ impl Device {
             }
             Some(_) => {
                 let request = std::mem::take(&mut channel.request);
+                if let (Some(exchange), [REPLY, reply @ ..]) = (&self.exchange, &*request) {
+                    return match exchange.reply(reply.to_vec()) {
+                        true => Ok(()),
+                        false => Err(Errno::Fbig.into()),
+                    };
+                }
                 let mut answer = self.functions.answer(&request).to_string().into_bytes();
                 answer.push(b'\n');
                 channel.answer = std::io::Cursor::new(answer);
@@ -103,6 +113,14 @@ impl WasiFile for Device {
         let mut channel = self.channel();
         if let Some(begin) = channel.begin.take() {
             begin();
+        }
+        if let Some(exchange) = &self.exchange
+            && channel.answer.get_ref().is_empty()
+        {
+            let Some(question) = exchange.take_question() else {
+                return Err(Error::trap(anyhow::Error::new(Pause::Idle)));
+            };
+            channel.answer = std::io::Cursor::new(question);
         }
         let read = channel.answer.read_vectored(buffers)?;
         if channel.answer.position() >= channel.answer.get_ref().len() as u64 {

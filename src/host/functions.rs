@@ -1,11 +1,11 @@
 //! The functions a run has, and how a request finds one.
 
-use super::{HostError, HostErrorKind, HostFunctions, builtin, registry::Answer};
+use super::{Exchange, HostError, HostErrorKind, HostFunctions, builtin, registry::Answer};
 use serde_json::{Map, Value, json};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Mutex, OnceLock, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -26,6 +26,8 @@ pub(super) struct First {
     pub(super) bytes: Vec<u8>,
     /// Called just before it is said.
     pub(super) begin: Option<Box<dyn FnOnce() + Send>>,
+    /// What a session is held over that channel by.
+    pub(super) exchange: Option<Arc<Exchange>>,
 }
 
 /// Requests that one batch may hold: the answers are kept until they are read.
@@ -50,10 +52,15 @@ impl Functions {
     /// called when they are about to be read.
     pub(crate) fn say_first(&self, bytes: Vec<u8>, begin: impl FnOnce() + Send + 'static) {
         let begin: Box<dyn FnOnce() + Send> = Box::new(begin);
-        *self.first.lock().unwrap_or_else(PoisonError::into_inner) = First {
-            bytes,
-            begin: Some(begin),
-        };
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        first.bytes = bytes;
+        first.begin = Some(begin);
+    }
+
+    /// Lets the first channel opened from now on be a session's, too.
+    pub(crate) fn converse(&self, exchange: Arc<Exchange>) {
+        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
+        first.exchange = Some(exchange);
     }
 
     /// What a channel opened now says first: nothing but for the first one.

@@ -9,6 +9,7 @@
 mod builtin;
 mod device;
 mod error;
+mod exchange;
 mod fs;
 mod functions;
 mod kv;
@@ -18,6 +19,7 @@ mod registry;
 pub(crate) use builtin::{Setting, functions};
 pub(crate) use device::{DEVICE, Device};
 pub use error::{HostError, HostErrorKind};
+pub(crate) use exchange::Exchange;
 pub(crate) use fs::{FileError, FileInfo, Files, Fs};
 pub(crate) use functions::Functions;
 pub(crate) use kv::Kv;

@@ -3,9 +3,17 @@
 use super::State;
 use crate::{
     Error, ErrorKind, Limit,
-    engine::{Stop, mapping::MappedStore},
+    engine::{Pause, Stop, mapping::MappedStore},
+    wasi::INTERRUPTED,
 };
-use wasmi::{AsContext, AsContextMut, Caller, Func, ResumableCall, TrapCode, Val};
+use wasmi::{
+    AsContext, AsContextMut, Caller, Func, ResumableCall, ResumableCallHostTrap, TrapCode, Val,
+    ValType,
+};
+
+/// A call of a guest that waits for what its host has to say. It holds the
+/// guest's stack, and no thread.
+pub(crate) struct Waiting(pub(super) ResumableCallHostTrap);
 
 /// Fuel given at a time where a deadline has to be looked at: some ten
 /// milliseconds of work.
@@ -27,22 +35,66 @@ pub(super) fn metered(
     params: &[Val],
     results: &mut [Val],
 ) -> Result<(), Stop> {
-    let mut call = func.call_resumable(&mut *store, params, results)?;
+    let call = func.call_resumable(&mut *store, params, results)?;
+    match drive(store, call, results)? {
+        None => Ok(()),
+        Some(Waiting(trap)) => Err(trap.into_host_error()),
+    }
+}
+
+/// Goes on with `call` until it ends, or waits for its host.
+pub(super) fn drive(
+    store: &mut MappedStore<State>,
+    mut call: ResumableCall,
+    results: &mut [Val],
+) -> Result<Option<Waiting>, Stop> {
     loop {
         call = match call {
-            ResumableCall::Finished => return Ok(()),
-            ResumableCall::HostTrap(trap) => return Err(trap.into_host_error()),
+            ResumableCall::Finished => return Ok(None),
             ResumableCall::OutOfFuel(paused) => {
-                refill(store, paused.required_fuel())?;
+                let required = paused.required_fuel();
+                refill(store, required)?;
+                if store.data().meter.check().is_err() {
+                    // It is an interrupt: what else it may be, `refill` saw.
+                    if raise(store)? {
+                        refill(store, required)?;
+                    }
+                }
                 paused.resume(&mut *store, results)?
             }
+            ResumableCall::HostTrap(trap) => match Pause::of(trap.host_error()) {
+                Some(Pause::Idle) => return Ok(Some(Waiting(trap))),
+                Some(Pause::Interrupt) if raise(store)? => {
+                    let result = interrupted(store, &trap.host_func());
+                    trap.resume(&mut *store, result.as_slice(), results)?
+                }
+                _ => return Err(trap.into_host_error()),
+            },
         };
     }
 }
 
+/// What a host function answers whose wait was interrupted: an errno, if
+/// anything.
+fn interrupted(store: &MappedStore<State>, function: &Func) -> Option<Val> {
+    let is_errno = function.ty(store).results() == [ValType::I32];
+    is_errno.then_some(Val::I32(INTERRUPTED))
+}
+
+/// Lets the guest know of an interrupt in the way of its language; whether it
+/// has one for it.
+fn raise(store: &mut MappedStore<State>) -> Result<bool, Stop> {
+    let Some(way) = store.data().interrupt else {
+        return Ok(false);
+    };
+    store.data().meter.take_interrupt();
+    way.raise(store)?;
+    Ok(true)
+}
+
 /// The next slice, unless the deadline has passed or the fuel is used up.
 fn refill(store: &mut MappedStore<State>, required: u64) -> Result<(), Stop> {
-    store.data().meter.check_deadline()?;
+    go_on(store.data())?;
     let left = store.as_context().get_fuel()?;
     let wanted = SLICE.max(required.saturating_sub(left));
     let slice = store.data_mut().fuel.take(wanted);
@@ -50,6 +102,14 @@ fn refill(store: &mut MappedStore<State>, required: u64) -> Result<(), Stop> {
         return Err(store.data().meter.hit(Limit::Fuel));
     }
     store.as_context_mut().set_fuel(left + slice)
+}
+
+/// Whether the guest may go on, if only to see that it is interrupted.
+fn go_on(state: &State) -> Result<(), Stop> {
+    match state.meter.check() {
+        Err(stop) if Pause::of(&stop) == Some(Pause::Interrupt) => Ok(()),
+        checked => checked,
+    }
 }
 
 /// Counts the fuel that is left in the store as not burnt.
@@ -96,7 +156,7 @@ pub(crate) fn top_up(caller: &mut Caller<'_, State>, wanted: u64) -> Result<(), 
     if left >= wanted {
         return Ok(());
     }
-    caller.data().meter.check_deadline()?;
+    go_on(caller.data())?;
     let more = caller.data_mut().fuel.take(wanted - left);
     caller.set_fuel(left + more)
 }

@@ -4,6 +4,7 @@
 pub mod bench;
 mod call;
 mod cold;
+mod interrupt;
 mod limiter;
 mod prepared;
 mod reset;
@@ -14,13 +15,15 @@ mod wake;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use call::{is_metered, settle, top_up};
+pub(crate) use call::{Waiting, is_metered, settle, top_up};
 pub(crate) use cold::{Cold, cold_code};
+pub(crate) use interrupt::Interrupt;
 pub(crate) use prepared::{Code, Prepared};
 pub(crate) use reset::is_restorable;
 pub(crate) use state::State;
 pub(crate) use wake::{Reserved, Reserving, WakeError};
 
+use crate::wasi::read_at_last;
 use crate::{
     Error, ErrorKind, Limit,
     engine::{
@@ -145,6 +148,30 @@ impl Instance {
         called.map_err(|stop| call::note_limits(&mut self.store, stop))
     }
 
+    /// Calls `func`, which takes and gives nothing, until it ends, or waits for
+    /// what its host has to say.
+    pub(crate) fn begin(&mut self, func: wasmi::Func) -> Result<Option<Waiting>, Stop> {
+        let called = func
+            .call_resumable(&mut self.store, &[], &mut [])
+            .and_then(|call| call::drive(&mut self.store, call, &mut []));
+        called.map_err(|stop| call::note_limits(&mut self.store, stop))
+    }
+
+    /// Goes on with a guest that waits, now that its host has something to say.
+    pub(crate) fn go_on_with(&mut self, waiting: Waiting) -> Result<Option<Waiting>, Stop> {
+        let memory = self
+            .instance
+            .get_memory(&self.store, "memory")
+            .ok_or_else(|| Stop::new("the guest has no memory any more"))?;
+        let called = read_at_last(&mut self.store, memory, State::wasi_mut)
+            .and_then(|errno| {
+                let errno = [wasmi::Val::I32(errno)];
+                waiting.0.resume(&mut self.store, &errno, &mut [])
+            })
+            .and_then(|call| call::drive(&mut self.store, call, &mut []));
+        called.map_err(|stop| call::note_limits(&mut self.store, stop))
+    }
+
     /// The exported `i32` global `name`, as an index, if it is one.
     pub(crate) fn global(&self, name: &str) -> Option<u32> {
         let value = self
@@ -186,6 +213,12 @@ impl Instance {
     /// Counts the fuel that is left as not burnt: nothing is called any more.
     pub(crate) fn settle(&mut self) {
         call::drain(&mut self.store);
+    }
+
+    /// Lets the guest burn `fuel` from now on; as much as it likes if `None`.
+    pub(crate) fn refuel(&mut self, fuel: Option<u64>) -> Result<(), Error> {
+        self.store.data_mut().fuel.renew(fuel);
+        call::fill(&mut self.store)
     }
 
     #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What the host keeps for one running guest.
 
-use super::Limiter;
+use super::{Interrupt, Limiter};
 use crate::{
     Error, ErrorKind, Output, Stdin,
     engine::Meter,
@@ -15,6 +15,8 @@ pub(crate) struct State {
     pub(super) limiter: Limiter,
     pub(super) fuel: Fuel,
     pub(crate) meter: Arc<Meter>,
+    /// How the guest is told that it is interrupted, if it can be.
+    pub(crate) interrupt: Option<Interrupt>,
     /// Of a seeded run whose language does not itself ask for its program.
     pub(crate) beginning: Option<Beginning>,
     /// The host functions of its run.
@@ -27,11 +29,9 @@ impl State {
         Self {
             wasi,
             limiter: Limiter::new(memory, Arc::clone(&meter)),
-            fuel: Fuel {
-                left: fuel.unwrap_or(u64::MAX),
-                limit: fuel,
-            },
+            fuel: Fuel::new(fuel),
             meter,
+            interrupt: None,
             beginning: None,
             functions: Arc::default(),
             language: None,
@@ -89,6 +89,17 @@ pub(super) struct Fuel {
 }
 
 impl Fuel {
+    fn new(limit: Option<u64>) -> Self {
+        Self {
+            left: limit.unwrap_or(u64::MAX),
+            limit,
+        }
+    }
+
+    pub(super) fn renew(&mut self, limit: Option<u64>) {
+        *self = Self::new(limit);
+    }
+
     pub(super) fn is_limited(&self) -> bool {
         self.limit.is_some()
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod javascript;
 pub(crate) mod python;
+pub(crate) mod session;
 mod stack;
 pub(crate) mod wasm;
 

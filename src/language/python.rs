@@ -6,16 +6,19 @@
 //! is taken: nothing before it depends on the run.
 
 mod request;
+pub(super) mod session;
 mod training;
 
 pub(crate) use training::TRAINING;
 
 use dormouse_snapshot::Point;
+use std::sync::Arc;
 
 use crate::{
     Grants, Program,
-    host::Functions,
+    host::{Exchange, Functions},
     image::cache::{NO_SOURCES, fingerprint},
+    program::Entry,
     wasi::{Beginning, Root},
 };
 
@@ -68,14 +71,15 @@ macro_rules! files {
         )),*]
     };
 }
-const FILES: [(&str, &[u8]); 7] = files!(
+const FILES: [(&str, &[u8]); 8] = files!(
     "boot.py",
     "absent.py",
     "capture.py",
     "leave.py",
     "loop.py",
     "park.py",
-    "point.py"
+    "point.py",
+    "session.py"
 );
 
 /// Changes with any of it.
@@ -97,7 +101,7 @@ pub(crate) fn with_files(root: Root) -> Root {
 }
 
 /// Has the channel of a run of `program` say first what to run; the program has
-/// its `beginning` then.
+/// its `beginning` then. What a session is held by, if it is one.
 pub(crate) fn tell(
     functions: &Functions,
     program: &Program,
@@ -106,11 +110,17 @@ pub(crate) fn tell(
     terminal: bool,
     pauses: bool,
     beginning: Option<Beginning>,
-) {
+) -> Option<Arc<Exchange>> {
     let request = request::start(program, grants, guest_path.as_deref(), terminal, pauses);
     functions.say_first(request, move || {
         if let Some(beginning) = beginning {
             beginning.now();
         }
     });
+    if program.entry != Entry::Session {
+        return None;
+    }
+    let exchange = Arc::new(Exchange::default());
+    functions.converse(Arc::clone(&exchange));
+    Some(exchange)
 }

@@ -103,29 +103,28 @@ impl Clock {
             .unwrap_or_else(|| thread_cpu_time().saturating_sub(self.0.cpu_started))
     }
 
-    /// Sleeps, but not past the deadline.
+    /// Sleeps, but not past the deadline, nor an interrupt.
     ///
     /// # Errors
     ///
-    /// When the deadline comes first.
+    /// When either comes first.
     pub(crate) fn sleep(&self, duration: Duration) -> Result<(), Stop> {
-        let left = self.0.meter.time_left().unwrap_or(Duration::MAX);
-        std::thread::sleep(duration.min(left));
-        self.0.meter.check_deadline()?;
+        self.0.meter.wait(duration);
+        self.0.meter.check()?;
         if let Some(seeded) = &self.0.seeded {
             seeded.fetch_add(nanos(duration), Ordering::Relaxed);
         }
         Ok(())
     }
 
-    /// Time until the run's deadline, if it has one.
-    pub(crate) fn time_left(&self) -> Option<Duration> {
-        self.0.meter.time_left()
+    /// How long to wait on a file before it is [asked](Self::check) again.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        self.0.meter.patience()
     }
 
-    /// An error once the run's deadline has passed.
-    pub(crate) fn check_deadline(&self) -> Result<(), Stop> {
-        self.0.meter.check_deadline()
+    /// Whether the guest may go on.
+    pub(crate) fn check(&self) -> Result<(), Stop> {
+        self.0.meter.check()
     }
 
     fn seeded_time(&self) -> Option<Duration> {

@@ -33,6 +33,8 @@ pub(crate) struct Context {
     random: Random,
     root: Root,
     stdio: Stdio,
+    /// Arguments of the `fd_read` that the guest paused in.
+    pub(super) paused_read: [i32; 4],
 }
 
 impl Context {
@@ -71,6 +73,7 @@ impl Context {
             random,
             root,
             stdio,
+            paused_read: [0; 4],
         })
     }
 

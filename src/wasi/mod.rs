@@ -40,6 +40,7 @@ pub(crate) use context::{Context, link};
 #[cfg(test)]
 pub(crate) use device::block_on;
 pub(crate) use errno::Errno;
+pub(crate) use preview1::{INTERRUPTED, read_at_last};
 pub(crate) use random::{PREPARING, Random, Secret};
 pub(crate) use root::{Owner, Root};
 pub(crate) use stdio::{Input, Sink, Stdio, WriteError};

@@ -2,7 +2,8 @@
 //! let a guest down or let it take too much of the host.
 
 use super::Context;
-use wasmi::{Caller, Extern, Linker, errors::LinkerError};
+use crate::engine::{Pause, arrived};
+use wasmi::{AsContextMut, Caller, Extern, Linker, Memory, errors::LinkerError};
 use wasmi_wasi::{
     WasiCtx, WasmiGuestMemory,
     wasi_common::snapshots::preview_1::wasi_snapshot_preview1 as preview1,
@@ -22,11 +23,13 @@ pub(super) const MAX_SUBSCRIPTIONS: i32 = 4096;
 const FIRST_FREE: u32 = 3;
 
 const SUCCESS: i32 = 0;
+/// `EINTR`.
+pub(crate) const INTERRUPTED: i32 = 27;
 pub(super) const FAULT: i32 = 21;
 pub(super) const INVAL: i32 = 28;
 
 /// What a guest of type `T` calls its WASI context by.
-pub(super) type Get<T> = fn(&mut T) -> &mut Context;
+pub(crate) type Get<T> = fn(&mut T) -> &mut Context;
 
 /// Adds all of Preview 1 to `linker`.
 pub(super) fn link<T: Send + 'static>(
@@ -171,11 +174,52 @@ macro_rules! capped {
 }
 
 fn vectored<T: 'static>(linker: &mut Linker<T>, get: Get<T>) -> Result<(), LinkerError> {
-    capped!(linker, get, fd_read(fd: i32, iovs: i32, count: i32, read: i32), count, MAX_BUFFERS);
+    reading(linker, get)?;
     capped!(linker, get, fd_write(fd: i32, iovs: i32, count: i32, written: i32), count, MAX_BUFFERS);
     capped!(linker, get, fd_pread(fd: i32, iovs: i32, count: i32, at: i64, read: i32), count, MAX_BUFFERS);
     capped!(linker, get, fd_pwrite(fd: i32, iovs: i32, count: i32, at: i64, written: i32), count, MAX_BUFFERS);
     Ok(())
+}
+
+/// The same with a note of the arguments if the guest pauses in it.
+fn reading<T: 'static>(linker: &mut Linker<T>, get: Get<T>) -> Result<(), LinkerError> {
+    linker.func_wrap(
+        MODULE,
+        "fd_read",
+        move |mut caller: Caller<'_, T>, fd: i32, iovs: i32, count: i32, read: i32| {
+            if !(0..=MAX_BUFFERS).contains(&count) {
+                return Ok(INVAL);
+            }
+            let result = delegate(&mut caller, get, |wasi, memory| {
+                poll_once(preview1::fd_read(wasi, memory, fd, iovs, count, read))
+            });
+            if let Err(stop) = &result
+                && Pause::of(stop) == Some(Pause::Idle)
+            {
+                get(caller.data_mut()).paused_read = [fd, iovs, count, read];
+            }
+            result
+        },
+    )?;
+    Ok(())
+}
+
+/// Reads what a guest that paused in `fd_read` waits for; what that returns.
+///
+/// # Errors
+///
+/// When the read ends the guest, or there is still nothing to be read.
+pub(crate) fn read_at_last<T: 'static>(
+    mut store: impl AsContextMut<Data = T>,
+    memory: Memory,
+    get: Get<T>,
+) -> Result<i32, wasmi::Error> {
+    let (bytes, data) = memory.data_and_store_mut(&mut store);
+    let context = get(data);
+    let [fd, iovs, count, read] = context.paused_read;
+    let mut memory = WasmiGuestMemory::Unshared(bytes);
+    let wasi = context.wasi_mut();
+    poll_once(preview1::fd_read(wasi, &mut memory, fd, iovs, count, read))
 }
 
 /// A file is opened as the lowest descriptor that is free, as POSIX has it:
@@ -264,9 +308,7 @@ pub(super) fn poll_once(
 ) -> Result<i32, wasmi::Error> {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match std::pin::pin!(future).poll(&mut context) {
-        std::task::Poll::Ready(result) => {
-            result.map_err(|error| wasmi::Error::new(error.to_string()))
-        }
+        std::task::Poll::Ready(result) => result.map_err(|error| arrived(&error)),
         std::task::Poll::Pending => Err(wasmi::Error::new("a WASI function waits for nothing")),
     }
 }

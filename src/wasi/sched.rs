@@ -1,6 +1,7 @@
 //! Waiting: `poll_oneoff`, sleeping, yielding.
 
 use super::clock::Clock;
+use crate::engine::carried;
 use std::time::Duration;
 use wasmi_wasi::wasi_common::{
     Error,
@@ -37,7 +38,7 @@ impl WasiSched for Sched {
 }
 
 fn stopped(stop: crate::engine::Stop) -> Error {
-    Error::trap(anyhow::Error::msg(stop.to_string()))
+    Error::trap(carried(&stop))
 }
 
 /// Waits at most `timeout` for one of the subscribed files and marks those
@@ -80,14 +81,14 @@ fn is_ready(
     let started = std::time::Instant::now();
     loop {
         let left = timeout.map(|timeout| timeout.saturating_sub(started.elapsed()));
-        let wait = match (left, clock.time_left()) {
+        let wait = match (left, clock.patience()) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
         let wait = wait.and_then(|wait| Timespec::try_from(wait).ok());
         let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
         let ready = poll(&mut fds, wait.as_ref());
-        clock.check_deadline().map_err(stopped)?;
+        clock.check().map_err(stopped)?;
         match ready {
             Err(rustix::io::Errno::INTR) => {}
             // Whatever is wrong with it, the read will tell.

@@ -147,9 +147,9 @@ impl Input {
 /// deadline. Without a deadline the read itself may block.
 fn wait_readable(file: &File, meter: &Meter) -> Result<(), Stop> {
     #[cfg(unix)]
-    while let Some(left) = meter.time_left() {
+    while let Some(left) = meter.patience() {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
-        meter.check_deadline()?;
+        meter.check()?;
         let timeout = Timespec::try_from(left).ok();
         let mut fds = [PollFd::new(file, PollFlags::IN)];
         // An error here is one that the read will report.

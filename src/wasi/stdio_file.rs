@@ -1,6 +1,7 @@
 //! The standard streams as WASI files.
 
 use super::stdio::{Input, Sink, WriteError};
+use crate::engine::carried;
 use std::{
     any::Any,
     io::{IoSlice, IoSliceMut},
@@ -20,7 +21,7 @@ pub(super) struct SinkFile(pub(super) Arc<Sink>);
 /// A stop goes up as a WASI trap; why is noted in the run's meter.
 fn wasi_error(error: WriteError) -> Error {
     match error {
-        WriteError::Stop(stop) => Error::trap(anyhow::Error::msg(stop.to_string())),
+        WriteError::Stop(stop) => Error::trap(carried(&stop)),
         WriteError::Io(error) => error.into(),
     }
 }

@@ -14,6 +14,7 @@ mod mounts;
 mod outline;
 mod python;
 mod real;
+mod sessions;
 mod support;
 mod traps;
 mod unprepared;

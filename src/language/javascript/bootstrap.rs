@@ -74,6 +74,10 @@ const SCRIPTS: &[(&str, &str)] = &[
         include_str!("../../../runtimes/javascript/dormouse.js"),
     ),
     (
+        "dormouse:session",
+        include_str!("../../../runtimes/javascript/session.js"),
+    ),
+    (
         "dormouse:start",
         include_str!("../../../runtimes/javascript/start.js"),
     ),
@@ -202,6 +206,7 @@ impl Bootstrap<'_> {
         self.engine.handles.start = self.get(hooks, "start")?;
         self.engine.handles.tick = self.get(hooks, "tick")?;
         self.engine.handles.report = self.get(hooks, "report")?;
+        self.engine.handles.session = self.get(hooks, "session")?;
         let cells = self.get(hooks, "cells")?;
         let of_buffer = exports.qjs_get_array_buffer.func();
         self.engine.handles.cells = self.ask(of_buffer, &[cells, scratch])?;

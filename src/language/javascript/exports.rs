@@ -42,6 +42,7 @@ exports! {
     qjs_init: () -> i32;
     qjs_get_context_ptr: () -> i32;
     qjs_set_promise_rejection_handler: (i32) -> ();
+    qjs_set_interrupt_handler: (i32) -> ();
     qjs_set_module_loader: (i32) -> ();
     qjs_set_max_stack_size: (i32) -> ();
     qjs_set_gc_threshold: (i32) -> ();

@@ -62,8 +62,10 @@ fn add(linker: &mut Linker<State>) -> Result<(), LinkerError> {
             modules::load(&mut Call::new(caller, 0, 0)?, name, len)
         },
     )?;
-    // Nobody asks for interruption: limits end a run from outside.
-    linker.func_wrap(MODULE, "host_interrupt", || 0_i32)?;
+    // Asked where sessions are: limits end a run from outside.
+    linker.func_wrap(MODULE, "host_interrupt", |caller: Caller<'_, State>| {
+        i32::from(caller.data().meter.take_interrupt())
+    })?;
     // The sandbox is in UTC, wherever the host is.
     linker.func_wrap(MODULE, "host_get_timezone_offset", |_: i32, _: i32| 0_i32)?;
     Ok(())

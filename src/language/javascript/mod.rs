@@ -26,6 +26,7 @@ mod point;
 mod program;
 mod rejections;
 mod saved;
+pub(super) mod session;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -58,6 +59,8 @@ pub(crate) struct Data {
     pub(crate) guest_path: Option<String>,
     /// Whether it is on its way to a snapshot point.
     way: point::Way,
+    /// Handle of the error that was shown last because nothing caught it.
+    uncaught: Option<i32>,
 }
 
 impl Data {

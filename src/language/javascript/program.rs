@@ -97,7 +97,7 @@ pub(super) fn language(instance: &mut Instance) -> &mut Data {
 }
 
 /// Tells the runtime what this run is about.
-fn start(instance: &mut Instance, engine: &Engine, program: &Program) -> Evaluated<()> {
+pub(super) fn start(instance: &mut Instance, engine: &Engine, program: &Program) -> Evaluated<()> {
     if program.name == PREPARED_ARGUMENT && program.args.is_empty() {
         engine.fill_cells(instance)?;
         return Ok(Ok(()));
@@ -162,6 +162,8 @@ impl Engine {
     pub(super) const SCRIPT: i32 = 0;
     pub(super) const MODULE: i32 = 1;
     const COMPILE_ONLY: i32 = 1 << 5;
+    /// A script that may await at its top level.
+    pub(super) const ASYNC: i32 = 1 << 7;
 
     /// Gives the host's functions what they need. All that the host keeps for
     /// the language is made anew, so that nothing before this point can matter.
@@ -285,7 +287,7 @@ impl Engine {
         Self::ask(instance, self.exports.qjs_get_exception.func(), &[]).map(Thrown)
     }
 
-    fn compile(
+    pub(super) fn compile(
         &self,
         instance: &mut Instance,
         name: &str,
@@ -359,7 +361,7 @@ impl Engine {
     }
 
     /// Runs a compiled script or module; its value or its promise.
-    fn run_compiled(&self, instance: &mut Instance, compiled: i32) -> Evaluated<i32> {
+    pub(super) fn run_compiled(&self, instance: &mut Instance, compiled: i32) -> Evaluated<i32> {
         let context = Self::ask(instance, self.exports.qjs_get_context_ptr.func(), &[])?;
         let value = self
             .exports
@@ -396,6 +398,7 @@ impl Engine {
         error: i32,
         in_promise: bool,
     ) -> Result<i32, Stop> {
+        language(instance).uncaught = Some(error);
         // With its memory full, the engine throws null where it can't make the
         // error that it means.
         let refused = instance.state().meter.memory_refused();
@@ -471,7 +474,12 @@ impl Engine {
         Ok(shown)
     }
 
-    fn property(&self, instance: &mut Instance, object: i32, name: &str) -> Result<String, Stop> {
+    pub(super) fn property(
+        &self,
+        instance: &mut Instance,
+        object: i32,
+        name: &str,
+    ) -> Result<String, Stop> {
         let Ok(at) = self.copy_in(instance, name.as_bytes())? else {
             return Ok(String::new());
         };
@@ -483,12 +491,17 @@ impl Engine {
         Ok(text)
     }
 
-    fn is_named(&self, instance: &mut Instance, error: i32, name: &str) -> Result<bool, Stop> {
+    pub(super) fn is_named(
+        &self,
+        instance: &mut Instance,
+        error: i32,
+        name: &str,
+    ) -> Result<bool, Stop> {
         Ok(self.property(instance, error, "name")? == name)
     }
 
     /// Line and column that a syntax error's stack ends in.
-    fn position(&self, instance: &mut Instance, error: i32) -> Result<(u32, u32), Stop> {
+    pub(super) fn position(&self, instance: &mut Instance, error: i32) -> Result<(u32, u32), Stop> {
         let stack = self.property(instance, error, "stack")?;
         let line = stack.lines().next().unwrap_or_default();
         let mut parts = line

@@ -36,6 +36,14 @@ impl Rejections {
         oldest.map(|rejection| rejection.reason)
     }
 
+    /// Forgets all; their handles.
+    pub(super) fn take(&mut self) -> Vec<i32> {
+        let pending = std::mem::take(&mut self.pending).into_values();
+        pending
+            .flat_map(|rejection| [rejection.promise, rejection.reason])
+            .collect()
+    }
+
     /// Keeps both handles, unless there are too many; whether it did.
     fn add(&mut self, address: i32, promise: i32, reason: i32) -> bool {
         if self.pending.len() >= MAX_REJECTIONS || self.pending.contains_key(&address) {

@@ -8,7 +8,7 @@ use serde_json::Value;
 /// The meaning of [`Saved`] and of the names by which the guest calls the host.
 /// It changes with either, so that an image is not woken by a host that would
 /// take it for something else.
-const REVISION: u32 = 1;
+const REVISION: u32 = 2;
 
 /// Handles in the engine's memory that a run begins with. Plain data: they
 /// mean the same in every copy of that memory.
@@ -18,6 +18,7 @@ pub(super) struct Handles {
     pub(super) start: i32,
     pub(super) tick: i32,
     pub(super) report: i32,
+    pub(super) session: i32,
     pub(super) undefined: i32,
     /// Eight bytes for what the engine gives by address.
     pub(super) scratch: i32,
@@ -84,8 +85,8 @@ impl Engine {
         let Saved { handles, .. } = Saved::deserialize(saved).map_err(wrong)?;
         let exports = Exports::new(instance.store(), instance.raw())?;
         let tag = |handle| Some(exports.read_u64(instance.store(), handle)? >> 32);
-        let functions = [handles.start, handles.tick, handles.report];
-        if functions.map(tag) != [Some(TAG_OBJECT); 3]
+        let functions = [handles.start, handles.tick, handles.report, handles.session];
+        if functions.map(tag) != [Some(TAG_OBJECT); 4]
             || tag(handles.undefined) != Some(TAG_UNDEFINED)
             || tag(handles.scratch).is_none()
             || exports

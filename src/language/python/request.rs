@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// The request to start `program`: a tuple of
 ///
 /// 0. `mode`: `"code"`, `"file"` or `"module"`; of a program that goes on from
-///    its snapshot point, `"on"`;
+///    its snapshot point, `"on"`; `"session"`, where pieces follow;
 /// 1. `argv`: what `sys.argv` becomes;
 /// 2. `path`: what `sys.path` begins with;
 /// 3. `env`: a dict, or `None` if there are no variables;
@@ -33,6 +33,7 @@ pub(super) fn start(
         Entry::Code(_) => ("code", "-c"),
         Entry::Script(_) => ("file", name),
         Entry::Start => ("on", name),
+        Entry::Session => ("session", ""),
         _ => ("module", "-m"),
     };
     let mut request = Marshal::default();
@@ -63,10 +64,20 @@ pub(super) fn start(
         },
         // It may be UTF-8 and say that it is something else.
         Entry::Script(code) => request.bytes(code),
-        Entry::Start => request.none(),
+        Entry::Start | Entry::Session => request.none(),
         _ => request.text(name),
     }
     request.truth(pauses);
+    request.0
+}
+
+/// What a session is asked: a tuple of the word for it, a text, and a number.
+pub(super) fn piece(word: &str, text: &str, number: u32) -> Vec<u8> {
+    let mut request = Marshal::default();
+    request.tuple(3);
+    request.text(word);
+    request.text(text);
+    request.number(number);
     request.0
 }
 
@@ -124,6 +135,12 @@ impl Marshal {
 
     fn none(&mut self) {
         self.0.push(b'N');
+    }
+
+    fn number(&mut self, number: u32) {
+        self.0.push(b'i');
+        let number = i32::try_from(number).unwrap_or(i32::MAX);
+        self.0.extend(number.to_le_bytes());
     }
 
     fn truth(&mut self, truth: bool) {

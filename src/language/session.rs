@@ -1,0 +1,74 @@
+//! A language that runs a program piece by piece.
+
+use super::{Language, javascript, python};
+use crate::{Error, ErrorKind, GuestError, Image, engine::Stop, instance::Instance};
+
+/// What a session is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Question<'a> {
+    /// To run code.
+    Run(&'a str),
+    /// The same, and to show what the last expression gives.
+    Show(&'a str),
+    /// Whether the code is whole.
+    IsComplete(&'a str),
+    /// What the name that ends the text may become.
+    Complete(&'a str),
+}
+
+/// What it replies, by what was asked.
+#[derive(Debug, Default)]
+pub(crate) struct Reply {
+    /// What the code ended by.
+    pub(crate) error: Option<GuestError>,
+    pub(crate) is_complete: bool,
+    pub(crate) names: Vec<String>,
+}
+
+/// A language in an instance between two pieces.
+pub(crate) enum Session {
+    Python(python::session::Session),
+    JavaScript(javascript::session::Session),
+}
+
+impl Session {
+    /// Brings the language in `instance`, of `image`, to where it waits for the
+    /// first piece. The inner error is what ended it on its way.
+    ///
+    /// # Errors
+    ///
+    /// When the guest is not the one that we know.
+    pub(crate) fn begin(
+        image: &Image,
+        instance: &mut Instance,
+    ) -> Result<Result<Self, Stop>, Error> {
+        match image.guest_language() {
+            Some(Language::Python) => {
+                Ok(python::session::Session::begin(instance)?.map(Self::Python))
+            }
+            Some(Language::JavaScript) => {
+                Ok(javascript::session::Session::begin(image, instance)?.map(Self::JavaScript))
+            }
+            None => Err(Error::new(
+                ErrorKind::Invoke,
+                "a Wasm module runs no source code, so it has no sessions",
+            )),
+        }
+    }
+
+    /// Asks it something.
+    ///
+    /// # Errors
+    ///
+    /// When that ended the guest.
+    pub(crate) fn ask(
+        &mut self,
+        instance: &mut Instance,
+        question: Question<'_>,
+    ) -> Result<Reply, Stop> {
+        match self {
+            Self::Python(session) => session.ask(instance, question),
+            Self::JavaScript(session) => session.ask(instance, question),
+        }
+    }
+}

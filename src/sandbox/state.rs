@@ -1,0 +1,153 @@
+//! The host's side of a run, as its grants and limits have it.
+
+use super::{DeadlineBy, Sandbox};
+use crate::{
+    Error, ErrorKind, Grants, Language, Program,
+    engine::Meter,
+    host::{self, Device, Exchange, Fs, Functions, Kv},
+    instance::State,
+    language,
+    wasi::{Beginning, Clock, Context, PREPARING, Random, Root, Stdio},
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+impl Sandbox {
+    /// What shows the time to the guest, and what it draws from.
+    fn clock_and_random(&self, meter: &Arc<Meter>) -> Result<(Clock, Random), Error> {
+        let is_seeded = self.grants.seed.is_some() || self.secret.is_some();
+        let clock = Clock::new(is_seeded, Arc::clone(meter));
+        let starts = self.image.guest_language().is_some() && self.image.snapshot().is_none();
+        let random = match (self.secret, self.grants.seed) {
+            (Some(secret), _) => Random::of(secret),
+            // The seed is for the program.
+            (None, Some(_)) if starts => Random::of(PREPARING),
+            (None, seed) => Random::new(seed)?,
+        };
+        Ok((clock, random))
+    }
+
+    /// The functions that the guest can call: those its grants bring, and the
+    /// caller's.
+    fn host_functions(&self, clock: &Clock, root: &Root) -> Result<Functions, Error> {
+        let clock = clock.clone();
+        let has_mounts = !self.grants.mounts.is_empty();
+        let built_in = host::functions(&host::Setting {
+            unix_time: Arc::new(move || clock.unix_time()),
+            kv: Kv::open(&self.grants.kv)?,
+            fs: has_mounts.then(|| Arc::new(Fs::new(Box::new(root.clone()), &self.limits))),
+        });
+        Ok(built_in.and(&self.functions).into())
+    }
+
+    /// The host's side of the run.
+    pub(super) fn state(&mut self, started: Instant, program: &Program) -> Result<State, Error> {
+        let deadline = match self.deadline {
+            DeadlineBy::Metering => self.limits.deadline.and_then(|d| started.checked_add(d)),
+            DeadlineBy::Caller => None,
+        };
+        let meter = Arc::new(Meter::new(deadline, self.limits.output));
+        let stdio = Stdio::new(
+            std::mem::take(&mut self.stdin),
+            std::mem::take(&mut self.stdout),
+            std::mem::take(&mut self.stderr),
+            &meter,
+        )
+        .map_err(|error| {
+            Error::new(
+                ErrorKind::Io,
+                format!("a standard stream is not usable: {error}"),
+            )
+            .with_source(error)
+        })?;
+        let snapshot = self.image.snapshot();
+        let base = snapshot.map_or(0, |snapshot| snapshot.manifest.clock.monotonic);
+        let (clock, random) = self.clock_and_random(&meter)?;
+        let clock = clock.going_on_from(Duration::from_nanos(base));
+        let beginning = self
+            .grants
+            .seed
+            .map(|seed| Beginning::new(clock.clone(), random.clone(), seed));
+        let (times, draws) = (clock.clone(), random.clone());
+        let mut root = Root::new(&self.grants.mounts, self.limits.tmp)?
+            .with_clock(move || std::time::UNIX_EPOCH + times.unix_time())
+            .with_random(Arc::new(move |bytes: &mut [u8]| draws.fill(bytes)));
+        let guest_path = program
+            .host_path
+            .as_deref()
+            .and_then(|path| root.guest_path(path));
+        let functions = Arc::new(self.host_functions(&clock, &root)?);
+        let shared = Arc::clone(&functions);
+        root = root.with_device(host::DEVICE, move || {
+            Box::new(Device::new(Arc::clone(&shared)))
+        });
+        let mut javascript_path = None;
+        let mut javascript_beginning = None;
+        let mut channel = None;
+        let mut exchange = None;
+        let (args, env) = match self.image.guest_language() {
+            Some(Language::Python) => {
+                let terminal = stdio.is_terminal(1);
+                exchange = language::python::tell(
+                    &functions,
+                    program,
+                    &self.grants,
+                    guest_path,
+                    terminal,
+                    self.capturing,
+                    beginning,
+                );
+                if snapshot.is_some() {
+                    channel = Some(Device::new(Arc::clone(&functions)));
+                }
+                root = language::python::with_files(root);
+                (language::python::args(self.capturing), Vec::new())
+            }
+            Some(Language::JavaScript) => {
+                javascript_path = guest_path;
+                javascript_beginning = beginning;
+                (Vec::new(), environment(&self.grants))
+            }
+            None => {
+                let name = program.name.clone().into_bytes();
+                let args = std::iter::once(name)
+                    .chain(program.args.iter().cloned())
+                    .collect();
+                (args, environment(&self.grants))
+            }
+        };
+        let mut context = Context::new(root, stdio, clock, random)?;
+        context.set_strings(args, env);
+        if let Some(channel) = channel {
+            context.open_device(language::python::CHANNEL, Box::new(channel));
+        }
+        let mut state = State::new(context, self.limits.memory, self.limits.fuel, meter);
+        state.beginning = javascript_beginning;
+        state.functions = functions;
+        if exchange.is_some() {
+            *state.language::<Option<Arc<Exchange>>>() = exchange;
+        }
+        if javascript_path.is_some() {
+            state.language::<language::javascript::Data>().guest_path = javascript_path;
+        }
+        Ok(state)
+    }
+}
+
+/// `NAME=value`, the last of a name.
+fn environment(grants: &Grants) -> Vec<Vec<u8>> {
+    let is_last = |index: usize, name: &str| {
+        grants.env[index + 1..]
+            .iter()
+            .all(|(other, _)| other != name)
+    };
+    grants
+        .env
+        .iter()
+        .enumerate()
+        .filter(|(index, (name, _))| is_last(*index, name))
+        .map(|(_, (name, value))| format!("{name}={value}").into_bytes())
+        .collect()
+}

@@ -1,0 +1,315 @@
+//! A live guest that runs code piece by piece.
+
+use crate::{
+    Error, ErrorKind, Image, Limits, Outcome, Status,
+    engine::{Meter, Metering, Stop},
+    instance::{Failure, Instance, State},
+    language::session::{Question, Reply, Session as Language},
+    sandbox::status_of,
+};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError},
+    time::{Duration, Instant},
+};
+
+/// A guest of a language that keeps its state from one piece of code to the
+/// next: names, functions, imports, files in `/tmp`.
+///
+/// ```no_run
+/// use dormouse::{GuestStore, Language, Sandbox};
+/// let store = GuestStore::open_default()?;
+/// let image = store.image(Language::Python, &mut |_| {})?;
+/// let session = Sandbox::new(&image).session()?;
+/// session.run("x = 6")?;
+/// assert_eq!(session.run("print(x * 7)")?.stdout, b"42\n");
+/// let failed = session.run("1 / x.y")?;
+/// assert_eq!(failed.error.map(|error| error.name), Some("AttributeError".to_owned()));
+/// assert_eq!(session.run_repl("x")?.stdout, b"6\n");
+/// # Ok::<(), dormouse::Error>(())
+/// ```
+///
+/// Each piece has the deadline, the output and the fuel of the sandbox's
+/// [`Limits`] anew; memory and `/tmp` are the session's. An error that nothing
+/// catches leaves the session as it is. An exit ends it, and so does a limit:
+/// what comes after that is refused ([`ErrorKind::SessionClosed`]), and other
+/// sessions go on.
+///
+/// Between two pieces a session is plain data: it holds no thread. Several
+/// threads may share one; it runs a piece at a time, and refuses another one
+/// meanwhile ([`ErrorKind::SessionBusy`]).
+pub struct Session {
+    meter: Arc<Meter>,
+    limits: Limits,
+    live: Mutex<Option<Live>>,
+    /// Why it is over, once it is.
+    over: OnceLock<String>,
+}
+
+/// What is said of a session that was closed.
+const CLOSED: &str = "session closed";
+
+/// A guest that waits.
+struct Live {
+    image: Image,
+    instance: Instance,
+    language: Language,
+}
+
+/// Stops what a session runs, from any thread; the session goes on.
+///
+/// Python sees a `KeyboardInterrupt`, JavaScript an `InternalError` that can't
+/// be caught. Where nothing runs, nothing happens.
+#[derive(Debug, Clone)]
+pub struct Interrupter(Arc<Meter>);
+
+impl Interrupter {
+    /// Interrupts what runs now, also while it sleeps.
+    pub fn interrupt(&self) {
+        self.0.interrupt();
+    }
+}
+
+impl Session {
+    /// A session of `image`, with `state` as the host's side of it.
+    pub(crate) fn open(image: Image, state: State, limits: Limits) -> Result<Self, Error> {
+        let meter = Arc::clone(&state.meter);
+        meter.listen();
+        let reserving = image.reserve(Metering::On, limits.memory);
+        let prepared = image.prepared(Metering::On)?;
+        let mut instance = match Instance::of(prepared, state, reserving) {
+            Ok(instance) => instance,
+            Err(Failure::Error(error)) => return Err(error),
+            Err(Failure::Stop(stop, state)) => {
+                return Err(failed(&status_of(Err(&stop), &state)));
+            }
+        };
+        let language = match Language::begin(&image, &mut instance)? {
+            Ok(language) => language,
+            Err(stop) => return Err(failed(&status_of(Err(&stop), instance.state()))),
+        };
+        instance.settle();
+        let live = Live {
+            image,
+            instance,
+            language,
+        };
+        Ok(Self {
+            meter,
+            limits,
+            live: Mutex::new(Some(live)),
+            over: OnceLock::new(),
+        })
+    }
+
+    /// Runs `code`, under the limits of the session's sandbox.
+    ///
+    /// An error in it is in [`Outcome::error`], with [`Status::Exit`]`(1)`.
+    ///
+    /// # Errors
+    ///
+    /// When the session is closed, or busy.
+    pub fn run(&self, code: &str) -> Result<Outcome, Error> {
+        self.run_with(code, &self.limits)
+    }
+
+    /// Runs `code` under limits of its own: their deadline, output and fuel.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn run_with(&self, code: &str, limits: &Limits) -> Result<Outcome, Error> {
+        self.outcome(Question::Run(code), limits)
+    }
+
+    /// Runs `code` as a prompt would: shows what its last expression gives, in
+    /// Python by its `repr` and unless it is `None`, and keeps it as `_`; in
+    /// JavaScript as `console.log` shows it, unless it is `undefined`.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn run_repl(&self, code: &str) -> Result<Outcome, Error> {
+        self.outcome(Question::Show(code), &self.limits)
+    }
+
+    /// Whether `code` can be run as it is, or is only the beginning of
+    /// something: `def f():` is. What is wrong in any case counts as complete.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn check_complete(&self, code: &str) -> Result<bool, Error> {
+        let reply = self.reply(Question::IsComplete(code))?;
+        Ok(reply.is_complete)
+    }
+
+    /// What the dotted name that ends at the byte `cursor` of `text` may become,
+    /// by the names that the session has now: each replaces that name.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn complete(&self, text: &str, cursor: usize) -> Result<Vec<String>, Error> {
+        let text = text.get(..cursor).unwrap_or(text);
+        Ok(self.reply(Question::Complete(text))?.names)
+    }
+
+    /// What stops code that runs in this session, from another thread.
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter(Arc::clone(&self.meter))
+    }
+
+    /// Whether it can still run something.
+    pub fn is_open(&self) -> bool {
+        self.over.get().is_none()
+    }
+
+    /// Ends the session, and what it runs. A second time does nothing.
+    pub fn close(&self) {
+        let _ = self.over.set(CLOSED.to_owned());
+        self.meter.end();
+        // Whoever runs something now sees to the rest.
+        if let Ok(mut live) = self.live.try_lock()
+            && let Some(guest) = live.take()
+        {
+            guest.rest();
+        }
+    }
+
+    fn check_open(&self) -> Result<(), Error> {
+        match self.over.get() {
+            Some(why) => Err(Error::new(ErrorKind::SessionClosed, why.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// The guest, if nobody else has it.
+    fn lock(&self) -> Result<MutexGuard<'_, Option<Live>>, Error> {
+        self.check_open()?;
+        match self.live.try_lock() {
+            Ok(live) => Ok(live),
+            Err(TryLockError::Poisoned(poisoned)) => Ok(PoisonError::into_inner(poisoned)),
+            Err(TryLockError::WouldBlock) => Err(Error::new(
+                ErrorKind::SessionBusy,
+                "session busy: it runs something; wait for its end, or interrupt it",
+            )),
+        }
+    }
+
+    /// Asks what gives no outcome.
+    fn reply(&self, question: Question<'_>) -> Result<Reply, Error> {
+        let mut live = self.lock()?;
+        let (asked, outcome) = self.ask(&mut live, question, &self.limits)?;
+        asked.ok_or_else(|| failed(&outcome.status))
+    }
+
+    fn outcome(&self, question: Question<'_>, limits: &Limits) -> Result<Outcome, Error> {
+        let mut live = self.lock()?;
+        Ok(self.ask(&mut live, question, limits)?.1)
+    }
+
+    /// Asks the guest something; no reply where that ended it.
+    fn ask(
+        &self,
+        live: &mut Option<Live>,
+        question: Question<'_>,
+        limits: &Limits,
+    ) -> Result<(Option<Reply>, Outcome), Error> {
+        let Some(guest) = live.as_mut() else {
+            return Err(Error::new(ErrorKind::SessionClosed, CLOSED));
+        };
+        let started = Instant::now();
+        let deadline = limits.deadline.and_then(|time| started.checked_add(time));
+        self.meter.renew(deadline, limits.output);
+        guest.instance.refuel(limits.fuel)?;
+        let asked = guest.language.ask(&mut guest.instance, question);
+        let duration = started.elapsed();
+        guest.instance.settle();
+        let mut outcome = outcome(&guest.instance, asked.as_ref(), duration);
+        if asked.is_err() {
+            // Unless it was closed: then that is why.
+            let _ = self.over.set(why(&outcome.status));
+        }
+        if !self.is_open()
+            && let Some(guest) = live.take()
+        {
+            guest.rest();
+        }
+        match asked {
+            Ok(reply) => {
+                if let Some(error) = &reply.error {
+                    outcome.status = Status::Exit(1);
+                    outcome.error = Some(error.clone());
+                }
+                Ok((Some(reply), outcome))
+            }
+            Err(_) if self.meter.is_ended() => Err(Error::new(ErrorKind::SessionClosed, CLOSED)),
+            Err(_) => Ok((None, outcome)),
+        }
+    }
+}
+
+impl Live {
+    /// Leaves what can be used again to the next guest.
+    fn rest(self) {
+        drop(self.language);
+        if let Ok(prepared) = self.image.prepared(Metering::On) {
+            self.instance.rest(prepared, false);
+        }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("open", &self.is_open())
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+fn outcome(instance: &Instance, asked: Result<&Reply, &Stop>, duration: Duration) -> Outcome {
+    let state = instance.state();
+    Outcome {
+        status: status_of(asked.map(|_| ()), state),
+        stdout: state.stdio().out.take(),
+        stderr: state.stdio().err.take(),
+        truncated: state.meter.truncated(),
+        memory_refused: state.meter.memory_refused(),
+        fuel_used: state.fuel_used(),
+        values: Vec::new(),
+        error: None,
+        duration,
+    }
+}
+
+/// Why a session is over, for whoever asks more of it.
+fn why(status: &Status) -> String {
+    match status {
+        Status::Exit(code) => format!("session closed: its program exited with {code}"),
+        Status::Trap(trap) => format!("session closed: its guest trapped: {trap}"),
+        Status::Limit(limit) => {
+            format!("session closed: the {limit} limit ended it; open a new one")
+        }
+    }
+}
+
+fn failed(status: &Status) -> Error {
+    let how = match status {
+        Status::Exit(code) => format!("it exited with {code}"),
+        Status::Trap(trap) => format!("it trapped: {trap}"),
+        Status::Limit(limit) => format!("the {limit} limit stopped it"),
+    };
+    Error::new(
+        ErrorKind::Engine,
+        format!("the session's guest did not come to wait for more: {how}"),
+    )
+}
+
+#[test]
+fn a_session_goes_from_thread_to_thread() {
+    fn check<T: Send + Sync>() {}
+    check::<Session>();
+    check::<Interrupter>();
+}
