@@ -4,31 +4,54 @@
 use crate::{
     MountMode,
     host::{FileError, FileInfo, Files},
-    wasi::{Errno, Handle, OpenHow, Opened, Owner, Root},
+    wasi::{Errno, Handle, OpenHow, Opened, Owner, Root, WeakRoot},
 };
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::{Arc, OnceLock},
+    time::{SystemTime, UNIX_EPOCH},
+};
 use wasmi_wasi::wasi_common::file::{FileType, Filestat};
 
 /// Bytes read at a time.
 const CHUNK: usize = 64 << 10;
 
-impl Files for Root {
+/// The files of a run, for functions that are made before its root is whole:
+/// a device of that root leads to them.
+#[derive(Clone, Default)]
+pub(crate) struct RunFiles(Arc<OnceLock<WeakRoot>>);
+
+impl RunFiles {
+    /// From now on they are those of `root`, for as long as that is kept.
+    pub(crate) fn show(&self, root: &Root) {
+        // Set once for each run.
+        let _ = self.0.set(root.downgrade());
+    }
+
+    fn root(&self) -> Result<Root, FileError> {
+        let root = self.0.get().and_then(WeakRoot::upgrade);
+        root.ok_or_else(|| FileError::Other("the run is over".to_owned()))
+    }
+}
+
+impl Files for RunFiles {
     fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>, FileError> {
-        reach(self, path, true)?;
+        let root = &self.root()?;
+        reach(root, path, true)?;
         let how = OpenHow {
             read: true,
             follow: true,
             ..OpenHow::default()
         };
-        match self.open(path, how) {
-            Ok(Opened::File(handle)) => read_all(&*handle, limit, self, path),
+        match root.open(path, how) {
+            Ok(Opened::File(handle)) => read_all(&*handle, limit, root, path),
             Ok(Opened::Dir) => Err(FileError::IsFolder),
-            Err(errno) => Err(explain(self, path, errno)),
+            Err(errno) => Err(explain(root, path, errno)),
         }
     }
 
     fn write(&self, path: &str, content: &[u8]) -> Result<(), FileError> {
-        let mode = reach(self, path, true)?;
+        let root = &self.root()?;
+        let mode = reach(root, path, true)?;
         if mode == MountMode::ReadOnly {
             return Err(FileError::ReadOnlyMount);
         }
@@ -39,19 +62,19 @@ impl Files for Root {
             follow: true,
             ..OpenHow::default()
         };
-        let handle = match self.open(path, how) {
+        let handle = match root.open(path, how) {
             Ok(Opened::File(handle)) => handle,
             Ok(Opened::Dir) => return Err(FileError::IsFolder),
             Err(Errno::Noent) => return Err(FileError::NoFolder(parent(path).to_owned())),
-            Err(Errno::Acces) if mode == MountMode::ReadWrite && is_missing(self, path) => {
+            Err(Errno::Acces) if mode == MountMode::ReadWrite && is_missing(root, path) => {
                 return Err(FileError::NoCreating);
             }
-            Err(errno) => return Err(explain(self, path, errno)),
+            Err(errno) => return Err(explain(root, path, errno)),
         };
         let mut rest = content;
         while !rest.is_empty() {
             let written = handle.write(rest);
-            match written.map_err(|errno| explain(self, path, errno))? {
+            match written.map_err(|errno| explain(root, path, errno))? {
                 0 => return Err(FileError::Other("nothing more can be written".to_owned())),
                 count => rest = &rest[count.min(rest.len())..],
             }
@@ -60,42 +83,45 @@ impl Files for Root {
     }
 
     fn list(&self, path: &str, limit: usize) -> Result<Vec<FileInfo>, FileError> {
-        reach(self, path, true)?;
-        let entries = self.read_dir(path);
+        let root = &self.root()?;
+        reach(root, path, true)?;
+        let entries = root.read_dir(path);
         let entries = entries.map_err(|errno| match errno {
             Errno::Overflow => FileError::TooLarge,
-            errno => explain(self, path, errno),
+            errno => explain(root, path, errno),
         })?;
         if entries.len() > limit {
             return Err(FileError::TooLarge);
         }
         let entries = entries.into_iter().filter_map(|entry| {
             let inside = format!("{path}/{}", entry.name);
-            reach(self, &inside, false).ok()?;
+            reach(root, &inside, false).ok()?;
             // A link that leads nowhere, or out of the mount, is only a name.
-            let stat = self.stat(&inside, true).ok();
+            let stat = root.stat(&inside, true).ok();
             Some(info(entry.name, stat.as_ref()))
         });
         Ok(entries.collect())
     }
 
     fn stat(&self, path: &str) -> Result<FileInfo, FileError> {
-        reach(self, path, true)?;
-        let stat = Root::stat(self, path, true);
-        let stat = stat.map_err(|errno| explain(self, path, errno))?;
+        let root = &self.root()?;
+        reach(root, path, true)?;
+        let stat = root.stat(path, true);
+        let stat = stat.map_err(|errno| explain(root, path, errno))?;
         let name = path.trim_end_matches('/').rsplit('/').next();
         let name = name.filter(|name| !name.is_empty()).unwrap_or("/");
         Ok(info(name.to_owned(), Some(&stat)))
     }
 
     fn make_folders(&self, path: &str) -> Result<(), FileError> {
-        if reach(self, path, true)? != MountMode::ReadWriteCreate {
+        let root = &self.root()?;
+        if reach(root, path, true)? != MountMode::ReadWriteCreate {
             return Err(FileError::NoCreatingFolders);
         }
         let mut missing = Vec::new();
         let mut at = path;
         loop {
-            match make_folder(self, at) {
+            match make_folder(root, at) {
                 Err(FileError::NotFound) if !parent(at).is_empty() => missing.push(at),
                 Err(error) => return Err(error),
                 Ok(()) => break,
@@ -103,21 +129,22 @@ impl Files for Root {
             at = parent(at);
         }
         let missing = missing.iter().rev();
-        missing.map(|path| make_folder(self, path)).collect()
+        missing.map(|path| make_folder(root, path)).collect()
     }
 
     fn remove(&self, path: &str) -> Result<(), FileError> {
-        if reach(self, path, false)? == MountMode::ReadOnly {
+        let root = &self.root()?;
+        if reach(root, path, false)? == MountMode::ReadOnly {
             return Err(FileError::ReadOnlyMount);
         }
-        let removed = match Root::stat(self, path, false) {
-            Ok(stat) if stat.filetype == FileType::Directory => self.remove_dir(path),
-            Ok(_) => self.remove_file(path),
+        let removed = match root.stat(path, false) {
+            Ok(stat) if stat.filetype == FileType::Directory => root.remove_dir(path),
+            Ok(_) => root.remove_file(path),
             Err(errno) => Err(errno),
         };
         removed.map_err(|errno| match errno {
             Errno::Busy => FileError::Other("permission denied: a mount stays".to_owned()),
-            errno => explain(self, path, errno),
+            errno => explain(root, path, errno),
         })
     }
 }

@@ -4,6 +4,7 @@ use super::{DeadlineBy, Sandbox};
 use crate::{
     Error, ErrorKind, Grants, Language, Program,
     engine::Meter,
+    files::RunFiles,
     host::{self, Device, Exchange, Fs, Functions, Kv},
     instance::State,
     language,
@@ -31,13 +32,13 @@ impl Sandbox {
 
     /// The functions that the guest can call: those its grants bring, and the
     /// caller's.
-    fn host_functions(&self, clock: &Clock, root: &Root) -> Result<Functions, Error> {
+    fn host_functions(&self, clock: &Clock, files: &RunFiles) -> Result<Functions, Error> {
         let clock = clock.clone();
         let has_mounts = !self.grants.mounts.is_empty();
         let built_in = host::functions(&host::Setting {
             unix_time: Arc::new(move || clock.unix_time()),
             kv: Kv::open(&self.grants.kv)?,
-            fs: has_mounts.then(|| Arc::new(Fs::new(Box::new(root.clone()), &self.limits))),
+            fs: has_mounts.then(|| Arc::new(Fs::new(Box::new(files.clone()), &self.limits))),
         });
         Ok(built_in.and(&self.functions).into())
     }
@@ -78,7 +79,8 @@ impl Sandbox {
             .host_path
             .as_deref()
             .and_then(|path| root.guest_path(path));
-        let functions = Arc::new(self.host_functions(&clock, &root)?);
+        let files = RunFiles::default();
+        let functions = Arc::new(self.host_functions(&clock, &files)?);
         let shared = Arc::clone(&functions);
         root = root.with_device(host::DEVICE, move || {
             Box::new(Device::new(Arc::clone(&shared)))
@@ -118,6 +120,7 @@ impl Sandbox {
                 (args, environment(&self.grants))
             }
         };
+        files.show(&root);
         let mut context = Context::new(root, stdio, clock, random)?;
         context.set_strings(args, env);
         if let Some(channel) = channel {

@@ -42,6 +42,6 @@ pub(crate) use device::block_on;
 pub(crate) use errno::Errno;
 pub(crate) use preview1::{INTERRUPTED, read_at_last};
 pub(crate) use random::{PREPARING, Random, Secret};
-pub(crate) use root::{Owner, Root};
+pub(crate) use root::{Owner, Root, WeakRoot};
 pub(crate) use stdio::{Input, Sink, Stdio, WriteError};
 pub(crate) use volume::{Handle, OpenHow, Opened};

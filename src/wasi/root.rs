@@ -6,7 +6,7 @@
 use std::{
     borrow::Cow,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Weak},
     time::SystemTime,
 };
 
@@ -50,6 +50,17 @@ struct Mounted {
     /// Where the guest sees it.
     point: String,
     mode: MountMode,
+}
+
+/// A [`Root`] that others keep.
+#[derive(Clone)]
+pub(crate) struct WeakRoot(Weak<Inner>);
+
+impl WeakRoot {
+    /// The root, unless it is gone.
+    pub(crate) fn upgrade(&self) -> Option<Root> {
+        self.0.upgrade().map(Root)
+    }
 }
 
 /// What a guest path belongs to.
@@ -170,6 +181,12 @@ impl Root {
         found
             .max_by_key(|(top, _)| top.components().count())
             .map(|(_, guest)| guest)
+    }
+
+    /// This root for those that don't keep it. What is added to it later is
+    /// added to another.
+    pub(crate) fn downgrade(&self) -> WeakRoot {
+        WeakRoot(Arc::downgrade(&self.0))
     }
 
     /// What `path` belongs to.

@@ -5,6 +5,7 @@
 mod apps;
 mod cli;
 mod fresh;
+mod fs;
 mod guests;
 mod images;
 mod javascript;

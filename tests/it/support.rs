@@ -308,3 +308,19 @@ pub(crate) fn without_addresses(text: &str) -> String {
         text + "0x" + part.trim_start_matches(|digit: char| digit.is_ascii_hexdigit())
     })
 }
+
+/// Python that calls the host as any WASI program could: `ask` sends a request
+/// and gives the answer; `call` gives what it says, the data or the error and
+/// its kind.
+pub(crate) const HOST_CALLS: &str = "import json, os
+host = os.open('/dev/host', os.O_RDWR)
+def ask(request):
+    os.write(host, json.dumps(request).encode() + b'\\n')
+    answer = b''
+    while not answer.endswith(b'\\n'):
+        answer += os.read(host, 65536)
+    return json.loads(answer)
+def call(name, **args):
+    answer = ask({'fn': name, 'args': args})
+    return answer['data'] if 'data' in answer else (answer['error'], answer['kind'])
+";
