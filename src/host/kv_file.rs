@@ -151,23 +151,23 @@ fn open(path: &Path) -> Result<Database, DatabaseError> {
 
 /// Why the file can't be opened, for whoever named it.
 fn refusal(path: &Path, error: impl Into<redb::Error>) -> Error {
-    let error = error.into();
-    let what = match &error {
+    use io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
+    let damaged = "it is no kv file, or damaged";
+    match error.into() {
         redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => {
-            "another run has it open; wait for that to end, or name another file".to_owned()
+            let what = "another run has it open; wait for that to end, or name another file";
+            named(path, what)
         }
-        redb::Error::Io(error) if error.kind() == io::ErrorKind::NotFound => {
-            "its folder does not exist; create it".to_owned()
+        redb::Error::Io(error) => {
+            let what = match error.kind() {
+                NotFound => "its folder does not exist; create it",
+                UnexpectedEof | InvalidData => damaged,
+                _ => &error.to_string(),
+            };
+            named(path, what).with_source(error)
         }
-        redb::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => damaged(error),
-        redb::Error::Io(error) => error.to_string(),
-        error => damaged(error),
-    };
-    named(path, &what).with_source(error)
-}
-
-fn damaged(error: &dyn std::error::Error) -> String {
-    format!("it is no kv file, or damaged ({error}); nothing was changed")
+        error => named(path, damaged).with_source(error),
+    }
 }
 
 fn named(path: &Path, what: &str) -> Error {

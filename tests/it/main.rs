@@ -9,6 +9,7 @@ mod fs;
 mod guests;
 mod images;
 mod javascript;
+mod kv;
 mod leaving;
 mod limits;
 mod mounts;
