@@ -128,8 +128,8 @@ impl Files for RunFiles {
             }
             at = parent(at);
         }
-        let missing = missing.iter().rev();
-        missing.map(|path| make_folder(root, path)).collect()
+        let mut missing = missing.iter().rev();
+        missing.try_for_each(|path| make_folder(root, path))
     }
 
     fn remove(&self, path: &str) -> Result<(), FileError> {
