@@ -33,7 +33,8 @@ pub enum Kv {
     None,
     /// In memory, for as long as the run or session lasts.
     Memory,
-    /// In a file, from run to run.
+    /// In a file, from run to run. Sandboxes in one process that name the same
+    /// file share it; another process can open it once they are done.
     File(PathBuf),
 }
 

@@ -1,6 +1,6 @@
 //! The functions a run has, and how a request finds one.
 
-use super::{Exchange, HostError, HostErrorKind, HostFunctions, builtin, registry::Answer};
+use super::{Exchange, HostError, HostErrorKind, HostFunctions, builtin, registry::Answer, weight};
 use serde_json::{Map, Value, json};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -38,6 +38,18 @@ const MAX_BATCH: usize = 1024;
 /// servers, so that it may be more than there are processors.
 const MAX_CONCURRENT: usize = 16;
 
+/// Requests up to this many bytes are parsed as they are: what little text can
+/// become, the host can hold.
+const SMALL_REQUEST: usize = 256 << 10;
+
+/// Bytes that the values of one request may take in the host's memory, which
+/// may be eighty times those of their text.
+const MAX_PARSED: usize = 256 << 20;
+
+/// Bytes of answers after which a batch's further calls fail: all are kept until
+/// they are read. A request may have as many.
+const MAX_ANSWERS: usize = 64 << 20;
+
 impl From<HostFunctions> for Functions {
     fn from(named: HostFunctions) -> Self {
         Self {
@@ -73,6 +85,10 @@ impl Functions {
     /// `{"data": …}` or `{"error": MESSAGE, "kind": WORD}` (a word of
     /// [`HostErrorKind`]), with the request's `id` if it has one.
     pub(crate) fn answer(&self, request: &[u8]) -> Value {
+        if request.len() > SMALL_REQUEST && weight::of_text(request) > MAX_PARSED {
+            let message = "the request has too many values; pass fewer at a time, or text";
+            return failed(&too_large(message));
+        }
         match serde_json::from_slice(request) {
             Ok(Value::Array(batch)) if batch.len() > MAX_BATCH => failed(&invalid(format!(
                 "a batch holds at most {MAX_BATCH} calls, and this one has {}",
@@ -90,13 +106,22 @@ impl Functions {
             .into_iter()
             .map(|call| (Mutex::new(Some(call)), OnceLock::new()))
             .collect();
-        let next = AtomicUsize::new(0);
+        let (next, answered) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let work = || {
             while let Some((call, answer)) = calls.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let call = call.lock().unwrap_or_else(PoisonError::into_inner).take();
-                if let Some(call) = call {
-                    let _ = answer.set(self.answer_one(call));
-                }
+                let given = match call {
+                    Some(call) if answered.load(Ordering::Relaxed) < MAX_ANSWERS => {
+                        self.answer_one(call)
+                    }
+                    Some(mut call) => with_id(
+                        failed(&too_large("the answers before it are too large together")),
+                        call.get_mut("id").map(Value::take),
+                    ),
+                    None => continue,
+                };
+                answered.fetch_add(weight::of_value(&given), Ordering::Relaxed);
+                let _ = answer.set(given);
             }
         };
         thread::scope(|scope| {
@@ -116,14 +141,11 @@ impl Functions {
 
     fn answer_one(&self, mut call: Value) -> Value {
         let id = call.get_mut("id").map(Value::take);
-        let mut answer = match self.call(call) {
+        let answer = match self.call(call) {
             Ok(data) => json!({ "data": data }),
             Err(error) => failed(&error),
         };
-        if let (Some(id), Some(answer)) = (id, answer.as_object_mut()) {
-            answer.insert("id".to_owned(), id);
-        }
-        answer
+        with_id(answer, id)
     }
 
     fn call(&self, mut call: Value) -> Answer {
@@ -148,6 +170,18 @@ impl Functions {
 
 fn invalid(message: impl Into<String>) -> HostError {
     HostError::new(HostErrorKind::Invalid, message)
+}
+
+fn too_large(message: &str) -> HostError {
+    HostError::new(HostErrorKind::TooLarge, message)
+}
+
+/// `answer` to the request that had this `id`.
+fn with_id(mut answer: Value, id: Option<Value>) -> Value {
+    if let (Some(id), Some(answer)) = (id, answer.as_object_mut()) {
+        answer.insert("id".to_owned(), id);
+    }
+    answer
 }
 
 fn failed(error: &HostError) -> Value {
@@ -209,6 +243,31 @@ mod tests {
         let answer = functions().answer(Value::from(batch).to_string().as_bytes());
         let message = answer["error"].as_str().expect("an error");
         assert!(message.contains("at most 1024"), "{message}");
+    }
+
+    #[test]
+    fn a_request_of_too_many_values_is_refused_before_it_is_parsed() {
+        let of = |values: String| format!(r#"{{"fn": "echo", "args": {{"x": [{values}0]}}}}"#);
+        for part in ["0,", "[],", r#"{"":0},"#] {
+            let answer = functions().answer(of(part.repeat(5 << 20)).as_bytes());
+            assert_eq!(answer["kind"], "too_large", "{part}");
+        }
+        let text = format!("\"{}\",", ",{".repeat(5 << 20));
+        let answer = functions().answer(of(text).as_bytes());
+        assert_eq!(answer["data"]["x"][1], 0);
+    }
+
+    #[test]
+    fn a_batch_of_large_answers_is_answered_in_part() {
+        let large = |_: Args| Ok("x".repeat(8 << 20));
+        let functions = Functions::from(HostFunctions::new().with("large", large));
+        let batch = vec![json!({"fn": "large", "id": 7}); 100];
+        let answer = functions.answer(Value::from(batch).to_string().as_bytes());
+        let answers = answer.as_array().expect("an answer each");
+        let given = answers.iter().filter(|answer| answer["data"].is_string());
+        assert!((8..8 + MAX_CONCURRENT).contains(&given.count()));
+        assert_eq!(answers[99]["kind"], "too_large");
+        assert!(answers.iter().all(|answer| answer["id"] == 7));
     }
 
     #[test]

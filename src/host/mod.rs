@@ -13,8 +13,8 @@ mod exchange;
 mod fs;
 mod functions;
 mod kv;
-mod kv_file;
 mod registry;
+mod weight;
 
 pub(crate) use builtin::{Setting, functions};
 pub(crate) use device::{DEVICE, Device};

@@ -4,25 +4,17 @@
 //! which the store's limits allow; what is written is on the disk when the call
 //! that wrote it is answered.
 
-use super::kv::{Entries, Text, fits};
+use super::entries::{Entries, Text};
 use crate::{Error, ErrorKind};
 use redb::{Builder, Database, DatabaseError, ReadableTable, TableDefinition, TableHandle};
 use std::{
     fs, io,
     path::Path,
     sync::atomic::{AtomicUsize, Ordering},
-    thread,
-    time::{Duration, Instant},
 };
 
 /// Keys and their values' JSON.
 const TABLE: TableDefinition<'static, &str, &str> = TableDefinition::new("dormouse.kv.1");
-
-/// How long to wait for a run that has the file open: one that ends just now.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// Time between two looks at a file that is open elsewhere.
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// Memory for pages of the file: all entries are in memory already.
 const CACHE: usize = 1 << 20;
@@ -31,20 +23,31 @@ const CACHE: usize = 1 << 20;
 pub(super) struct KvFile(Database);
 
 impl KvFile {
-    /// Opens the file at `path`, or makes it; also gives what is in it.
-    pub(super) fn open(path: &Path) -> Result<(Self, Entries), Error> {
+    /// Opens the file at `path`, or makes it; also gives what is in it. `None`
+    /// while it is open elsewhere.
+    pub(super) fn open(path: &Path) -> Result<Option<(Self, Entries)>, Error> {
         check_kind(path)?;
         if !path.exists() {
             make(path).map_err(|error| refusal(path, error))?;
         }
-        let database = open(path).map_err(|error| refusal(path, error))?;
-        let file = Self(database);
+        let opened = Builder::new()
+            .set_cache_size(CACHE)
+            // A damaged file is found now, not when its damage is read.
+            .set_check_integrity_on_open(true)
+            .create(path);
+        let file = match opened {
+            Ok(database) => Self(database),
+            Err(DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(refusal(path, error)),
+        };
         let entries = file.load().map_err(|error| refusal(path, error))?;
         let entries = entries.ok_or_else(|| {
             let what = "it is a database of something else, or holds more than a kv file may";
             named(path, what)
         })?;
-        Ok((file, entries))
+        Ok(Some((file, entries)))
     }
 
     /// What is in it; `None` if that can't be ours.
@@ -62,7 +65,7 @@ impl KvFile {
             for entry in table.iter()? {
                 let (key, value) = entry?;
                 let (key, value) = (key.value(), value.value());
-                if !fits(&entries, key, value) {
+                if entries.check(key, value).is_err() {
                     return Ok(None);
                 }
                 entries.put(key.to_owned(), Text::from(value));
@@ -132,32 +135,11 @@ fn sync_folder(folder: &Path) {
     let _ = fs::File::open(folder).and_then(|folder| folder.sync_all());
 }
 
-fn open(path: &Path) -> Result<Database, DatabaseError> {
-    let started = Instant::now();
-    loop {
-        let opened = Builder::new()
-            .set_cache_size(CACHE)
-            // A damaged file is found now, not when its damage is read.
-            .set_check_integrity_on_open(true)
-            .create(path);
-        match opened {
-            Err(DatabaseError::DatabaseAlreadyOpen) if started.elapsed() < PATIENCE => {
-                thread::sleep(PAUSE);
-            }
-            opened => return opened,
-        }
-    }
-}
-
 /// Why the file can't be opened, for whoever named it.
 fn refusal(path: &Path, error: impl Into<redb::Error>) -> Error {
     use io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
     let damaged = "it is no kv file, or damaged";
     match error.into() {
-        redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => {
-            let what = "another run has it open; wait for that to end, or name another file";
-            named(path, what)
-        }
         redb::Error::Io(error) => {
             let what = match error.kind() {
                 NotFound => "its folder does not exist; create it",
@@ -170,7 +152,8 @@ fn refusal(path: &Path, error: impl Into<redb::Error>) -> Error {
     }
 }
 
-fn named(path: &Path, what: &str) -> Error {
+/// An error about the file.
+pub(super) fn named(path: &Path, what: &str) -> Error {
     let path = path.display();
     Error::new(
         ErrorKind::Grant,
