@@ -142,10 +142,7 @@ impl Files for RunFiles {
             Ok(_) => root.remove_file(path),
             Err(errno) => Err(errno),
         };
-        removed.map_err(|errno| match errno {
-            Errno::Busy => FileError::Other("permission denied: a mount stays".to_owned()),
-            errno => explain(root, path, errno),
-        })
+        removed.map_err(|errno| explain(root, path, errno))
     }
 }
 
@@ -235,10 +232,91 @@ fn explain(root: &Root, path: &str, errno: Errno) -> FileError {
         Errno::Nametoolong => FileError::PathTooLong,
         Errno::Inval | Errno::Ilseq => FileError::InvalidPath,
         Errno::Perm if root.leads_out(path) => FileError::Escape,
-        Errno::Perm | Errno::Acces | Errno::Rofs => FileError::Denied,
+        // A mount stays where it is.
+        Errno::Perm | Errno::Acces | Errno::Rofs | Errno::Busy => FileError::Denied,
         Errno::Nospc | Errno::Dquot => FileError::Other("no space left".to_owned()),
         Errno::Mfile | Errno::Nfile => FileError::Other("too many open files".to_owned()),
         Errno::Loop => FileError::Other("too many symbolic links".to_owned()),
         errno => FileError::Other(format!("{errno:?}").to_lowercase()),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::Mount;
+
+    /// A folder of three files at `/m`, and the root that keeps it.
+    fn files(mode: MountMode) -> (tempfile::TempDir, Root, RunFiles) {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["a", "b", "c"] {
+            std::fs::write(folder.path().join(name), name.repeat(10)).expect("a file");
+        }
+        let mount = Mount {
+            guest: "/m".to_owned(),
+            host: folder.path().to_owned(),
+            mode,
+        };
+        let root = Root::new(&[mount], 1 << 20).expect("a root");
+        let files = RunFiles::default();
+        files.show(&root);
+        (folder, root, files)
+    }
+
+    #[test]
+    fn limits_are_exact() {
+        let (_folder, _root, files) = files(MountMode::ReadOnly);
+        assert_eq!(files.read("/m/a", 10).as_deref(), Ok(&b"aaaaaaaaaa"[..]));
+        assert_eq!(files.read("/m/a", 9), Err(FileError::TooLarge));
+        let names = |limit| {
+            let listed = files.list("/m", limit)?;
+            Ok(listed.into_iter().map(|info| info.name).collect::<String>())
+        };
+        assert_eq!(names(3).as_deref(), Ok("abc"));
+        assert_eq!(names(2), Err(FileError::TooLarge));
+    }
+
+    #[test]
+    fn a_write_of_many_parts_is_whole() {
+        let (folder, _root, files) = files(MountMode::ReadWriteCreate);
+        let content = vec![7; 3 * CHUNK + 5];
+        assert_eq!(files.write("/m/new", &content), Ok(()));
+        assert_eq!(files.read("/m/new", u64::MAX), Ok(content.clone()));
+        let kept = std::fs::read(folder.path().join("new"));
+        assert_eq!(kept.expect("it is there"), content);
+        // The private `/tmp` holds less.
+        let full = files.write("/tmp/new", &vec![0; 2 << 20]);
+        assert_eq!(full, Err(FileError::Other("no space left".to_owned())));
+    }
+
+    #[test]
+    fn folders_are_made_from_the_top() {
+        let (folder, _root, files) = files(MountMode::ReadWriteCreate);
+        let deep = format!("/m{}", "/n".repeat(500));
+        assert_eq!(files.make_folders(&deep), Ok(()));
+        assert_eq!(files.make_folders(&deep), Ok(()));
+        assert!(files.stat(&deep).is_ok_and(|info| info.is_folder));
+        assert_eq!(files.make_folders("/m/a/b/c"), Err(FileError::NotFolder));
+        assert_eq!(
+            files.make_folders("/other/b"),
+            Err(FileError::OutsideMounts)
+        );
+        std::os::unix::fs::symlink("nowhere/at/all", folder.path().join("link")).expect("a link");
+        assert!(files.make_folders("/m/link").is_err());
+        assert!(!folder.path().join("nowhere").exists());
+    }
+
+    #[test]
+    fn nothing_is_there_once_the_run_is_over() {
+        let (_folder, root, files) = files(MountMode::ReadOnly);
+        assert!(files.stat("/m/a").is_ok());
+        drop(root);
+        assert!(matches!(files.stat("/m/a"), Err(FileError::Other(_))));
+    }
+
+    #[test]
+    fn times_before_1970() {
+        let time = UNIX_EPOCH - std::time::Duration::from_secs(5);
+        assert_eq!((seconds(time), seconds(UNIX_EPOCH)), (-5, 0));
     }
 }

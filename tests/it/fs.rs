@@ -280,7 +280,7 @@ fn what_is_not_there_or_of_the_wrong_kind() {
             ),
             (
                 "call('fs_remove', path='/d')",
-                "('permission denied: a mount stays: /d', 'failed')",
+                "('permission denied: /d', 'not_granted')",
             ),
             (
                 "call('fs_read', path='/d/latin')",
