@@ -2,7 +2,8 @@
 //! Python, which calls the host itself.
 #![cfg(unix)]
 
-use crate::support::{Dir, HOST_CALLS, Ran, both_ways, dormouse};
+use crate::support::{Dir, HOST_CALLS, Ran, Way, both_ways, dormouse};
+use dormouse::{Grants, Language, Mount, MountMode, Program, Sandbox};
 use std::{
     os::unix::fs::{FileTypeExt, symlink},
     process::Command,
@@ -444,4 +445,34 @@ print('secret' in seen, 'content' in seen)";
     });
     ran.prints("False True\n");
     assert_eq!(outer.read("secret"), "secret");
+}
+
+#[test]
+fn mounts_of_one_sandbox_are_not_there_for_the_next() {
+    let dir = folder();
+    let image = Way::Woken.image(Language::Python);
+    let run = |mounts: Vec<Mount>, code: &str| {
+        let grants = Grants {
+            mounts,
+            ..Grants::default()
+        };
+        let code = Program::code(format!("{HOST_CALLS}{code}"));
+        let outcome = Sandbox::new(&image).grants(grants).run(code);
+        String::from_utf8(outcome.expect("it runs").stdout).expect("text")
+    };
+    let mount = |guest: &str| Mount {
+        guest: guest.to_owned(),
+        host: dir.path().to_owned(),
+        mode: MountMode::ReadOnly,
+    };
+    let read = "print(call('fs_read', path='/data/file'))";
+    assert_eq!(run(vec![mount("/data")], read), "content\n");
+    let outside = "('permission denied: path not in any mount', 'not_granted')\n";
+    assert_eq!(run(vec![mount("/other")], read), outside);
+    for name in ["read", "write", "list", "exists", "mkdir", "remove", "stat"] {
+        let refused = format!("('not granted: fs_{name}; enable with --mount', 'not_granted')\n");
+        let call = format!("print(call('fs_{name}', path='/data/file', content='x'))");
+        assert_eq!(run(Vec::new(), &call), refused);
+    }
+    assert_eq!(dir.read("file"), "content");
 }

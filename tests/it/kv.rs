@@ -2,7 +2,8 @@
 //! Python, which calls the host itself.
 #![cfg(unix)]
 
-use crate::support::{Dir, HOST_CALLS, Ran, both_ways, command, dormouse};
+use crate::support::{Dir, HOST_CALLS, Ran, Way, both_ways, command, dormouse, run};
+use dormouse::{Grants, Kv, Language, Program, Sandbox};
 use std::{
     io::{BufRead, BufReader},
     process::{Child, Stdio},
@@ -245,4 +246,95 @@ print(len(call('kv_keys')))";
     }
     dir.write("values", &whole);
     python(&[&word], "print(len(call('kv_keys')))").prints("100\n");
+}
+
+/// What `code` prints in a sandbox of this process that has `kv`.
+#[track_caller]
+fn in_process(kv: &Kv, code: &str) -> String {
+    let image = Way::Woken.image(Language::Python);
+    let grants = Grants {
+        kv: kv.clone(),
+        ..Grants::default()
+    };
+    let sandbox = Sandbox::new(&image).grants(grants);
+    let outcome = sandbox.run(Program::code(program(code))).expect("it runs");
+    assert_eq!(String::from_utf8_lossy(&outcome.stderr), "");
+    String::from_utf8(outcome.stdout).expect("text")
+}
+
+#[test]
+fn sandboxes_of_one_process_see_nothing_of_each_other() {
+    let set = "print(call('kv_set', key='a', value=1), call('kv_keys'))";
+    assert_eq!(in_process(&Kv::Memory, set), "ok ['a']\n");
+    assert_eq!(in_process(&Kv::Memory, "print(call('kv_keys'))"), "[]\n");
+    for name in ["get", "set", "delete", "keys"] {
+        let refused = format!("('not granted: kv_{name}; enable with --kv', 'not_granted')\n");
+        let call = format!("print(call('kv_{name}', key='a', value=1))");
+        assert_eq!(in_process(&Kv::None, &call), refused);
+    }
+}
+
+#[test]
+fn sandboxes_of_one_process_share_the_file_that_they_name() {
+    let dir = Dir::new();
+    let kv = Kv::File(dir.path().join("values"));
+    let (image, count) = (Way::Woken.image(Language::Python), 8);
+    std::thread::scope(|scope| {
+        for index in 0..count {
+            let (image, kv) = (image.clone(), kv.clone());
+            scope.spawn(move || {
+                let grants = Grants {
+                    kv,
+                    ..Grants::default()
+                };
+                let code =
+                    format!("for i in range(20): call('kv_set', key=f'{index}-{{i}}', value=i)");
+                let sandbox = Sandbox::new(&image).grants(grants);
+                let outcome = sandbox.run(Program::code(program(&code)));
+                assert_eq!(outcome.expect("it runs").stderr, b"");
+            });
+        }
+    });
+    assert_eq!(in_process(&kv, "print(len(call('kv_keys')))"), "160\n");
+}
+
+/// Where the disk is full, or a file may not grow.
+#[test]
+fn a_value_that_cannot_be_written_is_not_acknowledged() {
+    let dir = Dir::new();
+    let word = kv_file(&dir, "values");
+    let code = "
+for i in range(150):
+    answer = call('kv_set', key=f'{i:03}', value='x' * 65000)
+    if answer != 'ok': break
+print(i, flush=True)
+print(answer, answer == call('kv_get', key='000') == call('kv_set', key='a', value=1))";
+    let code = program(code);
+    // The language's image is made, and would not fit.
+    python(&[&word], "").prints("");
+    let mut shell = std::process::Command::new("sh");
+    shell
+        .arg("-c")
+        .arg("trap '' XFSZ; ulimit -f 8192; exec \"$@\"")
+        .arg("sh")
+        .arg(command().get_program())
+        .args(["run", &word, "-c", &code])
+        .stdin(Stdio::null());
+    for (name, value) in command().get_envs() {
+        shell.env(name, value.unwrap_or_default());
+    }
+    let ran = run(&mut shell);
+    ran.exits(0);
+    let text = ran.text();
+    let (count, answer) = text.split_once('\n').expect("two lines");
+    let count: usize = count.parse().expect("a number");
+    assert!((1..150).contains(&count), "{text}");
+    assert!(
+        answer.contains("the kv file can't be written") && answer.ends_with("'failed') True\n"),
+        "{text}"
+    );
+    // What was acknowledged is there, and no more.
+    let keys = "keys = call('kv_keys')\nprint(len(keys), keys[-1])";
+    let expected = format!("{count} {:03}\n", count - 1);
+    python(&[&word], keys).prints(&expected);
 }
