@@ -21,6 +21,10 @@ pub struct Grants {
     /// names, or IP addresses, which match only themselves; with `:PORT` that
     /// port alone.
     pub hosts: Vec<String>,
+    /// Files of certificates in PEM form. Where there are any, servers of
+    /// `https` URLs must be certified by one of them; otherwise by one of those
+    /// that Mozilla's browsers trust.
+    pub http_ca: Vec<PathBuf>,
     /// Which Python packages the guest may have installed; none by default.
     pub packages: Packages,
 }

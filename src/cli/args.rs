@@ -33,6 +33,10 @@ fn granting() -> Vec<Arg> {
         value("allow-host", "HOST[:PORT]")
             .action(ArgAction::Append)
             .help("Let the guest send HTTP requests to a host and its subdomains"),
+        value("http-ca", "FILE")
+            .action(ArgAction::Append)
+            .value_parser(clap::value_parser!(PathBuf))
+            .help("Trust the certificates in this PEM file for https, and no others"),
         value("packages", "DIR")
             .value_parser(clap::value_parser!(PathBuf))
             .help("Show the guest a folder of packages at /packages, and have Python look there"),
@@ -96,6 +100,7 @@ pub(super) fn grants(matches: &ArgMatches) -> Grants {
             None => Kv::None,
         },
         hosts: all(matches, "allow-host"),
+        http_ca: all(matches, "http-ca"),
         packages: Packages {
             folder: folder.cloned(),
             install: matches.get_flag("allow-pkg-install") || !allowed.is_empty(),

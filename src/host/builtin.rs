@@ -1,6 +1,6 @@
 //! The functions that every run may have, if they are granted.
 
-use super::{Fs, HostError, HostErrorKind, HostFunctions, Kv, fs, kv};
+use super::{Fs, HostError, HostErrorKind, HostFunctions, Http, Kv, fs, kv};
 use serde_json::{Map, Value};
 use std::{sync::Arc, time::Duration};
 
@@ -12,6 +12,8 @@ pub(crate) struct Setting {
     pub(crate) kv: Option<Arc<Kv>>,
     /// Its files, if anything is mounted.
     pub(crate) fs: Option<Arc<Fs>>,
+    /// What it may send to servers, if it may.
+    pub(crate) http: Option<Arc<Http>>,
 }
 
 /// Those that `setting` grants.
@@ -25,6 +27,9 @@ pub(crate) fn functions(setting: &Setting) -> HostFunctions {
     }
     if let Some(fs) = &setting.fs {
         functions = fs::add(functions, fs);
+    }
+    if let Some(http) = &setting.http {
+        functions = http.add_to(functions);
     }
     functions
 }

@@ -5,7 +5,7 @@ use crate::{
     Error, ErrorKind, Grants, Language, Program,
     engine::Meter,
     files::RunFiles,
-    host::{self, Device, Exchange, Fs, Functions, Kv},
+    host::{self, Device, Exchange, Fs, Functions, Http, Kv},
     instance::State,
     language,
     wasi::{Beginning, Clock, Context, PREPARING, Random, Root, Stdio},
@@ -32,13 +32,19 @@ impl Sandbox {
 
     /// The functions that the guest can call: those its grants bring, and the
     /// caller's.
-    fn host_functions(&self, clock: &Clock, files: &RunFiles) -> Result<Functions, Error> {
+    fn host_functions(
+        &self,
+        clock: &Clock,
+        files: &RunFiles,
+        meter: &Arc<Meter>,
+    ) -> Result<Functions, Error> {
         let clock = clock.clone();
         let has_mounts = !self.grants.mounts.is_empty();
         let built_in = host::functions(&host::Setting {
             unix_time: Arc::new(move || clock.unix_time()),
             kv: Kv::open(&self.grants.kv)?,
             fs: has_mounts.then(|| Arc::new(Fs::new(Box::new(files.clone()), &self.limits))),
+            http: Http::granted(&self.grants, &self.limits, meter)?,
         });
         Ok(built_in.and(&self.functions).into())
     }
@@ -80,7 +86,7 @@ impl Sandbox {
             .as_deref()
             .and_then(|path| root.guest_path(path));
         let files = RunFiles::default();
-        let functions = Arc::new(self.host_functions(&clock, &files)?);
+        let functions = Arc::new(self.host_functions(&clock, &files, &meter)?);
         let shared = Arc::clone(&functions);
         root = root.with_device(host::DEVICE, move || {
             Box::new(Device::new(Arc::clone(&shared)))

@@ -3,10 +3,13 @@
 #![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod apps;
+mod calls;
 mod cli;
 mod fresh;
 mod fs;
 mod guests;
+#[cfg(feature = "http")]
+mod http;
 mod images;
 mod javascript;
 mod kv;
@@ -16,6 +19,8 @@ mod mounts;
 mod outline;
 mod python;
 mod real;
+#[cfg(feature = "http")]
+mod server;
 mod sessions;
 mod support;
 mod traps;

@@ -240,6 +240,13 @@ impl Ran {
         self
     }
 
+    /// It exited with this code, and without any stdout.
+    #[track_caller]
+    pub(crate) fn prints_nothing_and_exits(&self, code: i32) -> &Self {
+        assert_eq!(self.text(), "", "{}", self.stderr);
+        self.exits(code)
+    }
+
     /// It exited with this code.
     #[track_caller]
     pub(crate) fn exits(&self, code: i32) -> &Self {
