@@ -2,8 +2,8 @@
 //!
 //! The program is run once more, rewritten to keep note of where it is. That
 //! is done only where a second run changes nothing and sees what the first
-//! saw: no mount and no kv file may be written, and nothing was read from stdin.
-//! Its output goes nowhere. If it ends in the same trap, the note says where.
+//! saw: no mount and no kv file may be written, no request be sent and no package
+//! installed, and nothing was read from stdin. Its output goes nowhere. If it ends in the same trap, the note says where.
 
 use crate::{
     Function, Grants, Image, Kv, Limits, MountMode, Output, Program, Sandbox, Status, Trap,
@@ -35,7 +35,9 @@ pub(crate) fn locate(trapped: &Trapped<'_>) -> Option<Function> {
         .mounts
         .iter()
         .any(|mount| mount.mode > MountMode::ReadOnly)
-        || matches!(trapped.grants.kv, Kv::File(_));
+        || matches!(trapped.grants.kv, Kv::File(_))
+        || !trapped.grants.hosts.is_empty()
+        || trapped.grants.packages.install;
     if writes || trapped.read_stdin || trapped.limits.fuel.is_some() {
         return None;
     }
