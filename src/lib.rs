@@ -47,6 +47,7 @@ mod language;
 mod limits;
 mod locate;
 mod outcome;
+mod packages;
 mod program;
 mod sandbox;
 mod session;

@@ -4,6 +4,7 @@
 
 mod args;
 mod bundle;
+mod deps;
 mod guest;
 mod inspect;
 mod output;
@@ -79,6 +80,7 @@ fn dispatch(matches: &ArgMatches, guest_args: Vec<OsString>) -> Result<ExitCode,
         Some(("inspect", matches)) => inspect::run(matches),
         Some(("bundle", matches)) => bundle::run(matches),
         Some(("guest", matches)) => guest::run(matches),
+        Some(("deps", matches)) => deps::run(matches),
         Some(("completions", matches)) => Ok(completions(matches)),
         _ => {
             let _ = command().print_help();
@@ -101,6 +103,7 @@ fn command() -> Command {
         .subcommand(inspect::command())
         .subcommand(bundle::command())
         .subcommand(guest::command())
+        .subcommand(deps::command())
         .subcommand(
             Command::new("completions")
                 .about("Print a completion script for a shell")

@@ -8,6 +8,7 @@ use crate::{
         cache::Images,
         opened::{self, Found},
     },
+    packages,
 };
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::{
@@ -160,7 +161,9 @@ fn execute(image: Image, program: Program, matches: &ArgMatches) -> Result<ExitC
     if let Some(deadline) = limits.deadline {
         watch(deadline);
     }
-    let outcome = sandbox.run(program)?;
+    let outcome = sandbox.run(program);
+    packages::leave();
+    let outcome = outcome?;
     // The process ends here: nobody needs its memory piece by piece.
     std::mem::forget(image);
     Ok(finish(&outcome, &limits))
@@ -178,6 +181,7 @@ fn watch(deadline: Duration) {
                 ..Limits::default()
             },
         );
+        packages::leave();
         std::process::exit(i32::from(LIMIT));
     });
 }

@@ -11,7 +11,14 @@ use std::ffi::{OsStr, OsString};
 pub(super) type Split = (Vec<OsString>, Vec<OsString>);
 
 /// Subcommands that clap alone can read.
-const OTHERS: [&str; 5] = ["guest", "completions", "snapshot", "inspect", "bundle"];
+const OTHERS: [&str; 6] = [
+    "deps",
+    "guest",
+    "completions",
+    "snapshot",
+    "inspect",
+    "bundle",
+];
 
 /// Cuts `words` (without the program's own name), putting `run` in front
 /// where no subcommand is named.

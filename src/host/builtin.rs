@@ -1,6 +1,6 @@
 //! The functions that every run may have, if they are granted.
 
-use super::{Fs, HostError, HostErrorKind, HostFunctions, Http, Kv, fs, kv};
+use super::{Fs, HostError, HostErrorKind, HostFunctions, Http, Kv, Packages, fs, kv};
 use serde_json::{Map, Value};
 use std::{sync::Arc, time::Duration};
 
@@ -14,6 +14,8 @@ pub(crate) struct Setting {
     pub(crate) fs: Option<Arc<Fs>>,
     /// What it may send to servers, if it may.
     pub(crate) http: Option<Arc<Http>>,
+    /// What it may have installed, if anything.
+    pub(crate) packages: Option<Arc<Packages>>,
 }
 
 /// Those that `setting` grants.
@@ -30,6 +32,9 @@ pub(crate) fn functions(setting: &Setting) -> HostFunctions {
     }
     if let Some(http) = &setting.http {
         functions = http.add_to(functions);
+    }
+    if let Some(packages) = &setting.packages {
+        functions = packages.add_to(functions);
     }
     functions
 }

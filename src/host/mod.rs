@@ -14,6 +14,7 @@ mod fs;
 mod functions;
 mod http;
 mod kv;
+mod packages;
 mod registry;
 mod weight;
 
@@ -25,4 +26,5 @@ pub(crate) use fs::{FileError, FileInfo, Files, Fs};
 pub(crate) use functions::Functions;
 pub(crate) use http::Http;
 pub(crate) use kv::Kv;
+pub(crate) use packages::Packages;
 pub use registry::HostFunctions;

@@ -5,7 +5,7 @@ use crate::{
     Error, ErrorKind, Grants, Language, Program,
     engine::Meter,
     files::RunFiles,
-    host::{self, Device, Exchange, Fs, Functions, Http, Kv},
+    host::{self, Device, Exchange, Fs, Functions, Http, Kv, Packages},
     instance::State,
     language,
     wasi::{Beginning, Clock, Context, PREPARING, Random, Root, Stdio},
@@ -37,6 +37,7 @@ impl Sandbox {
         clock: &Clock,
         files: &RunFiles,
         meter: &Arc<Meter>,
+        packages: Option<Arc<Packages>>,
     ) -> Result<Functions, Error> {
         let clock = clock.clone();
         let has_mounts = !self.grants.mounts.is_empty();
@@ -45,17 +46,20 @@ impl Sandbox {
             kv: Kv::open(&self.grants.kv)?,
             fs: has_mounts.then(|| Arc::new(Fs::new(Box::new(files.clone()), &self.limits))),
             http: Http::granted(&self.grants, &self.limits, meter)?,
+            packages,
         });
         Ok(built_in.and(&self.functions).into())
     }
 
     /// The host's side of the run.
     pub(super) fn state(&mut self, started: Instant, program: &Program) -> Result<State, Error> {
-        let deadline = match self.deadline {
-            DeadlineBy::Metering => self.limits.deadline.and_then(|d| started.checked_add(d)),
-            DeadlineBy::Caller => None,
+        let deadline = self.limits.deadline.and_then(|d| started.checked_add(d));
+        let (deadline, until) = match self.deadline {
+            DeadlineBy::Metering => (deadline, None),
+            DeadlineBy::Caller => (None, deadline),
         };
         let meter = Arc::new(Meter::new(deadline, self.limits.output));
+        let packages = Packages::granted(&mut self.grants, until, &meter)?;
         let stdio = Stdio::new(
             std::mem::take(&mut self.stdin),
             std::mem::take(&mut self.stdout),
@@ -86,7 +90,7 @@ impl Sandbox {
             .as_deref()
             .and_then(|path| root.guest_path(path));
         let files = RunFiles::default();
-        let functions = Arc::new(self.host_functions(&clock, &files, &meter)?);
+        let functions = Arc::new(self.host_functions(&clock, &files, &meter, packages)?);
         let shared = Arc::clone(&functions);
         root = root.with_device(host::DEVICE, move || {
             Box::new(Device::new(Arc::clone(&shared)))
