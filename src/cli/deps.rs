@@ -18,11 +18,12 @@ const FOLDER: &str = ".dormouse/python/packages";
 
 /// What is shown of what the installer says. The rest is said better at the
 /// end, or is about the installer.
-const PROGRESS: [&str; 6] = [
+const PROGRESS: [&str; 7] = [
     "Collecting ",
     "Downloading ",
     "Installing ",
     "INFO: ",
+    "Processing ",
     "Using cached ",
     "WARNING: Retrying ",
 ];
