@@ -115,14 +115,13 @@ impl Meter {
     /// [`Pause::Interrupt`], as long as nobody has
     /// [taken](Self::take_interrupt) the interrupt.
     pub(crate) fn check(&self) -> Result<(), Stop> {
-        match self.wish.load(Ordering::Relaxed) {
-            GO_ON => {}
-            INTERRUPT => return Err(Stop::host(Pause::Interrupt)),
-            _ => return Err(Stop::new("its session is closed")),
+        if self.time_left().is_some_and(|left| left.is_zero()) {
+            return Err(self.hit(Limit::Deadline));
         }
-        match self.time_left() {
-            Some(left) if left.is_zero() => Err(self.hit(Limit::Deadline)),
-            _ => Ok(()),
+        match self.wish.load(Ordering::Relaxed) {
+            GO_ON => Ok(()),
+            INTERRUPT => Err(Stop::host(Pause::Interrupt)),
+            _ => Err(Stop::new("its session is closed")),
         }
     }
 

@@ -10,13 +10,15 @@ pub(crate) enum Pause {
     Idle,
     /// It is interrupted in what it does.
     Interrupt,
+    /// The same; what it waited for is said to be there.
+    EarlyEnd,
 }
 
 impl fmt::Display for Pause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Idle => "the guest waits for its host",
-            Self::Interrupt => "interrupted",
+            Self::Interrupt | Self::EarlyEnd => "interrupted",
         })
     }
 }

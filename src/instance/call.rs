@@ -64,8 +64,8 @@ pub(super) fn drive(
             }
             ResumableCall::HostTrap(trap) => match Pause::of(trap.host_error()) {
                 Some(Pause::Idle) => return Ok(Some(Waiting(trap))),
-                Some(Pause::Interrupt) if raise(store)? => {
-                    let result = interrupted(store, &trap.host_func());
+                Some(pause) if raise(store)? => {
+                    let result = interrupted(store, &trap.host_func(), pause);
                     trap.resume(&mut *store, result.as_slice(), results)?
                 }
                 _ => return Err(trap.into_host_error()),
@@ -76,9 +76,13 @@ pub(super) fn drive(
 
 /// What a host function answers whose wait was interrupted: an errno, if
 /// anything.
-fn interrupted(store: &MappedStore<State>, function: &Func) -> Option<Val> {
+fn interrupted(store: &MappedStore<State>, function: &Func, pause: Pause) -> Option<Val> {
     let is_errno = function.ty(store).results() == [ValType::I32];
-    is_errno.then_some(Val::I32(INTERRUPTED))
+    let errno = match pause {
+        Pause::EarlyEnd => 0,
+        _ => INTERRUPTED,
+    };
+    is_errno.then_some(Val::I32(errno))
 }
 
 /// Lets the guest know of an interrupt in the way of its language; whether it

@@ -2,7 +2,7 @@
 
 use super::{Instance, State};
 use crate::engine::{Stop, mapping::MappedStore};
-use wasmi::{Func, Global, Val};
+use wasmi::{Func, Global, Val, ValType};
 
 /// Stack that is left alone below what a paused function says that it uses:
 /// compilers let functions that call none use so much without saying it.
@@ -13,22 +13,29 @@ const RED_ZONE: i32 = 256;
 #[derive(Clone, Copy)]
 pub(crate) struct Interrupt {
     function: Func,
+    argument: i32,
     stack_pointer: Global,
 }
 
 impl Interrupt {
-    /// The exports of `instance` for it; `None` where it lacks one, or has one
-    /// of another type.
-    pub(crate) fn of(instance: &Instance, function: &str, stack_pointer: &str) -> Option<Self> {
+    /// The exports of `instance` for it: `function`, to be called with
+    /// `argument`. `None` where it lacks one, or has one of another type.
+    pub(crate) fn of(
+        instance: &Instance,
+        function: &str,
+        argument: i32,
+        stack_pointer: &str,
+    ) -> Option<Self> {
         let store = &instance.store;
         let function = instance.func(function)?;
         let ty = function.ty(store);
         let stack_pointer = instance.instance.get_global(store, stack_pointer)?;
-        let fits = ty.params().is_empty()
+        let fits = ty.params() == [ValType::I32]
             && ty.results().is_empty()
             && stack_pointer.get(store).i32().is_some();
         fits.then_some(Self {
             function,
+            argument,
             stack_pointer,
         })
     }
@@ -38,7 +45,9 @@ impl Interrupt {
         let top = before.i32().unwrap_or(0).wrapping_sub(RED_ZONE);
         let moved = self.stack_pointer.set(&mut *store, Val::I32(top));
         moved.map_err(|error| Stop::new(error.to_string()))?;
-        let called = self.function.call(&mut *store, &[], &mut []);
+        let called = self
+            .function
+            .call(&mut *store, &[Val::I32(self.argument)], &mut []);
         let moved = self.stack_pointer.set(&mut *store, before);
         called.and(moved.map_err(|error| Stop::new(error.to_string())))
     }

@@ -63,7 +63,7 @@ impl FromStr for Language {
 /// The guest of `language` as it is run: `wasm` with whatever it needs changed.
 pub(crate) fn adapt(language: Language, wasm: Vec<u8>) -> Vec<u8> {
     match language {
-        Language::Python => stack::enlarge(wasm),
+        Language::Python => python::export(stack::enlarge(wasm)),
         Language::JavaScript => wasm,
     }
 }

@@ -5,10 +5,12 @@
 //! from its [`CHANNEL`] what to run. That first read is where a snapshot of it
 //! is taken: nothing before it depends on the run.
 
+mod export;
 mod request;
 pub(super) mod session;
 mod training;
 
+pub(crate) use export::export;
 pub(crate) use training::TRAINING;
 
 use dormouse_snapshot::Point;

@@ -1,7 +1,11 @@
 //! Sessions: state that stays, errors, limits, interrupts, copies.
 
 use crate::support::{Way, both_ways};
-use dormouse::{ErrorKind, Language, Limits, Outcome, Sandbox, Session, Status};
+use dormouse::{ErrorKind, Language, Limit, Limits, Outcome, Sandbox, Session, Status};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 fn open(language: Language) -> Session {
     open_within(language, Limits::default())
@@ -97,3 +101,63 @@ fn javascript_keeps_its_state() {
 }
 
 both_ways!(python_keeps_its_state, javascript_keeps_its_state);
+
+/// Runs `code` and interrupts it once it runs.
+fn interrupt(session: &Session, code: &str) -> Outcome {
+    let interrupter = session.interrupter();
+    let started = Instant::now();
+    let outcome = thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(300));
+            interrupter.interrupt();
+        });
+        session.run(code).expect("it runs")
+    });
+    assert!(started.elapsed() < Duration::from_secs(15), "it went on");
+    outcome
+}
+
+fn python_is_interrupted() {
+    let session = open(Language::Python);
+    run(&session, "import time\nx = 1");
+    for code in [
+        "while True: pass",
+        "time.sleep(20)",
+        "sum(i for i in iter(int, 1))",
+        "def f():\n  while True:\n    for i in range(10): str(i).upper()\nf()",
+    ] {
+        let outcome = interrupt(&session, code);
+        assert_eq!(outcome.status, Status::Exit(1));
+        let error = outcome.error.expect("an error").to_string();
+        assert_eq!(error, "KeyboardInterrupt", "{code}");
+        assert_eq!(run(&session, "print(x)"), "1\n");
+    }
+    let caught = "try:\n  time.sleep(20)\nexcept KeyboardInterrupt:\n  print('caught')";
+    assert_eq!(printed(interrupt(&session, caught)), "caught\n");
+    // Nothing runs: nothing is to be interrupted.
+    session.interrupter().interrupt();
+    assert_eq!(run(&session, "for i in range(10**5): pass"), "");
+}
+
+fn javascript_is_interrupted() {
+    let session = open(Language::JavaScript);
+    run(&session, "let x = 1");
+    for code in [
+        "for (;;);",
+        "try { for (;;); } catch {}",
+        "setTimeout(() => 0, 20000)",
+        "setInterval(() => 0, 1)",
+        "await new Promise((r) => setTimeout(r, 20000))",
+        "(function f() { return new Promise((r) => r()).then(f) })()",
+    ] {
+        let outcome = interrupt(&session, code);
+        assert_eq!(outcome.status, Status::Exit(1), "{code}");
+        let error = outcome.error.expect("an error").to_string();
+        assert_eq!(error, "InternalError: interrupted", "{code}");
+        assert_eq!(run(&session, "console.log(x)"), "1\n", "{code}");
+    }
+    session.interrupter().interrupt();
+    assert_eq!(run(&session, "for (let i = 0; i < 1e5; i++);"), "");
+}
+
+both_ways!(python_is_interrupted, javascript_is_interrupted);

@@ -14,10 +14,13 @@ use crate::{
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// What the guest calls from a signal's handler, and its stack pointer: exports
-/// that [`export`](super::export) adds.
-pub(super) const RAISE: &str = "PyErr_SetInterrupt";
+/// What CPython calls when a signal comes, with the signal's number, and its
+/// stack pointer: exports that [`export`](super::export) adds.
+pub(super) const RAISE: &str = "trip_signal";
 pub(super) const STACK_POINTER: &str = "__stack_pointer";
+
+/// The number of the signal that a terminal's Ctrl-C sends.
+const SIGINT: i32 = 2;
 
 /// The interpreter's side of a session.
 pub(crate) struct Session {
@@ -49,7 +52,7 @@ impl Session {
                 "the Python guest has no _start, or no session was prepared for it",
             ));
         };
-        let interrupt = Interrupt::of(instance, RAISE, STACK_POINTER);
+        let interrupt = Interrupt::of(instance, RAISE, SIGINT, STACK_POINTER);
         instance.store_mut().data_mut().interrupt = interrupt;
         Ok(instance.begin(start).and_then(|waiting| {
             let mut session = Self {
