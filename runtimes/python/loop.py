@@ -1,14 +1,20 @@
 """An event loop for asyncio where there are no sockets to wait on.
 
 The standard loops wake themselves through a socket pair. This one waits by
-sleeping until its next timer; nothing else can happen meanwhile. Functions
-given to an executor run at once, in place, since there are no threads.
+sleeping until its next timer, or for the host: what coroutines asked of it is
+asked for all at once, when nothing else is left to do. Nothing else can happen
+meanwhile. Functions given to an executor run at once, in place, since there are
+no threads.
 """
 
 import sys
 import time
 
 import absent
+import host
+
+# How often tasks that are always ready run on while others wait for the host.
+PATIENCE = 100
 
 
 def install():
@@ -18,7 +24,20 @@ def install():
 class Timers:
     """What `BaseEventLoop` waits on, in place of a selector."""
 
+    def __init__(self):
+        # What to ask of the host, each with the future that waits for it.
+        self.calls = []
+        self.waited = 0
+
     def select(self, timeout):
+        if self.calls and (timeout != 0 or self.waited == PATIENCE):
+            self.waited = 0
+            calls, self.calls = self.calls, []
+            if calls := [call for call in calls if not call[1].done()]:
+                host.ask_all(calls)
+                return ()
+        elif self.calls:
+            self.waited += 1
         if timeout is None:
             raise RuntimeError(
                 "the event loop would wait for ever: no callback is ready, no timer is set, "

@@ -53,13 +53,6 @@ def snapshot_point():
 snapshot_point.__module__ = "dormouse"
 
 
-def fill(module):
-    """Makes `module` what programs import as `dormouse`."""
-    module.__doc__ = "What Dormouse gives a program."
-    module.__all__ = ["snapshot_point"]
-    module.snapshot_point = snapshot_point
-
-
 def parts(source, name, code):
     """The program `code` in the order in which it runs: whole if it says itself
     where its snapshot point is, else divided there."""

@@ -73,15 +73,18 @@ macro_rules! files {
         )),*]
     };
 }
-const FILES: [(&str, &[u8]); 8] = files!(
+const FILES: [(&str, &[u8]); 11] = files!(
     "boot.py",
     "absent.py",
+    "api.py",
     "capture.py",
+    "host.py",
     "leave.py",
     "loop.py",
     "park.py",
     "point.py",
-    "session.py"
+    "session.py",
+    "web.py"
 );
 
 /// Changes with any of it.

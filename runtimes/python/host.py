@@ -1,0 +1,287 @@
+"""Asks the host to call one of its functions.
+
+A request is a line of JSON on the channel, its answer another. Coroutines put
+theirs on a list of the event loop's, which asks for all at once when nothing
+else is left to do.
+"""
+
+import errno
+import sys
+from posix import O_RDWR, open, read, write
+
+from _json import encode_basestring as quote, make_encoder, make_scanner
+
+FOLDER = __file__.rpartition("/")[0]
+
+# The file of the channel; -1 once it turned out to be broken.
+channel = -1
+
+# How much of an answer is read first, and then. Most answers are short, and
+# what is read into is not larger than what the interpreter keeps at hand.
+FIRST = 480
+MORE = 1 << 16
+
+# As many calls the host takes at a time.
+MAX_BATCH = 1024
+# And so much of requests, in characters: of what it takes, a part.
+MAX_TEXT = 8 << 20
+
+BROKEN = "the channel to the host is broken"
+
+# Programs see these as `dormouse`'s.
+__name__ = "dormouse"
+
+
+class HostError(RuntimeError):
+    """A function of the host failed; `code` says in a word why."""
+
+    code = "failed"
+
+    def __init__(self, message="", code=None):
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+
+    def __str__(self):
+        return str(self.args[0]) if self.args else ""
+
+
+class NotGrantedError(HostError, PermissionError):
+    """The sandbox was not given what this needs."""
+
+    code = "not_granted"
+    errno = errno.EACCES
+
+
+class UnknownFunctionError(HostError):
+    """The host has no function of this name."""
+
+    code = "unknown_function"
+
+
+class InvalidError(HostError, ValueError):
+    """The arguments are wrong."""
+
+    code = "invalid"
+
+
+class NotFoundError(HostError, FileNotFoundError):
+    """There is no such file or folder."""
+
+    code = "not_found"
+    errno = errno.ENOENT
+
+
+class ExistsError(HostError, FileExistsError):
+    """It is there already."""
+
+    code = "exists"
+    errno = errno.EEXIST
+
+
+class IsDirectoryError(HostError, IsADirectoryError):
+    """A folder where a file is needed."""
+
+    code = "is_directory"
+    errno = errno.EISDIR
+
+
+class NotDirectoryError(HostError, NotADirectoryError):
+    """A file where a folder is needed."""
+
+    code = "not_directory"
+    errno = errno.ENOTDIR
+
+
+class TooLargeError(HostError):
+    """More than a limit allows."""
+
+    code = "too_large"
+
+
+class TimedOutError(HostError, TimeoutError):
+    """It took too long."""
+
+    code = "timeout"
+    errno = errno.ETIMEDOUT
+
+
+class ConnectionFailedError(HostError, ConnectionError):
+    """The other side can't be reached, or hung up."""
+
+    code = "connection"
+    errno = errno.ECONNABORTED
+
+
+ERRORS = {
+    kind.code: kind
+    for kind in (
+        NotGrantedError,
+        UnknownFunctionError,
+        InvalidError,
+        NotFoundError,
+        ExistsError,
+        IsDirectoryError,
+        NotDirectoryError,
+        TooLargeError,
+        TimedOutError,
+        ConnectionFailedError,
+    )
+}
+
+
+class Reading:
+    """How the host's JSON is read."""
+
+    strict = False
+    object_hook = object_pairs_hook = None
+    parse_float, parse_int, parse_constant = float, int, float
+
+
+scan = make_scanner(Reading)
+
+
+def unfit(value):
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+def encode(value):
+    """`value` as JSON."""
+    return "".join(make_encoder({}, unfit, quote, None, ":", ",", False, False, False)(value, 0))
+
+
+def request(name, args):
+    """What asks the host to call its function `name`."""
+    return f'{{"fn":{encode(name)},"args":{encode(args)}}}'
+
+
+def ask(text):
+    """What the function answers that is asked for by `text`."""
+    answer = exchange(text)
+    if type(answer) is dict and "data" in answer:
+        return answer["data"]
+    raise failed(answer)
+
+
+def exchange(text, again=True):
+    """The host's answer to `text`."""
+    data = f"{text}\n".encode()
+    try:
+        # It answers when it has all of it.
+        whole = write(channel, data) == len(data)
+        part = read(channel, FIRST)
+        if part[-1:] != b"\n":
+            part = rest(part)
+        if whole:
+            return scan(part.decode(), 0)[0]
+        error = broken()
+    except OSError as reason:
+        error = None if again and reason.errno == errno.EBADF else broken(reason)
+    except (StopIteration, ValueError):
+        error = broken()
+    if error is None:
+        # Somebody closed it. Nothing was asked yet.
+        reopen()
+        return exchange(text, False)
+    raise error
+
+
+def rest(part):
+    """The answer that begins with `part`."""
+    parts = [part]
+    while part and part[-1:] != b"\n":
+        part = read(channel, MORE)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def reopen():
+    global channel
+    try:
+        channel = open("/dev/host", O_RDWR)
+        return
+    except OSError as reason:
+        error = HostError(f"{BROKEN}: {reason.strerror}")
+    raise error
+
+
+def broken(reason=None):
+    """Why there was no answer that makes sense. The next who asks opens a
+    channel of his own."""
+    global channel
+    if reason is not None and reason.errno == errno.EFBIG:
+        return TooLargeError("the request is larger than the host takes")
+    channel = -1
+    return HostError(BROKEN if reason is None else f"{BROKEN}: {reason.strerror}")
+
+
+def failed(answer):
+    """The exception that `answer` stands for."""
+    if type(answer) is not dict or "error" not in answer:
+        return broken()
+    message, code = answer["error"], answer.get("kind", HostError.code)
+    kind = ERRORS.get(code)
+    return HostError(message, code) if kind is None else kind(message)
+
+
+def ask_all(calls):
+    """Asks for all `calls`, which are pairs of what to ask and who waits for the
+    answer, in as few batches as the host takes."""
+    batch, size = [], 0
+    for call in calls:
+        if batch and (len(batch) == MAX_BATCH or size + len(call[0]) > MAX_TEXT):
+            ask_batch(batch)
+            batch, size = [], 0
+        batch.append(call)
+        size += len(call[0])
+    if batch:
+        ask_batch(batch)
+
+
+def ask_batch(calls):
+    answers = error = None
+    try:
+        if len(calls) == 1:
+            answers = [exchange(calls[0][0])]
+        else:
+            answers = exchange("[" + ",".join([text for text, _ in calls]) + "]")
+        if type(answers) is not list or len(answers) != len(calls):
+            error = failed(answers)
+    except (HostError, ValueError) as reason:
+        error = reason
+    for index, (_, future) in enumerate(calls):
+        if future.done():
+            # It was cancelled meanwhile.
+            continue
+        if error is not None:
+            future.set_exception(type(error)(*error.args))
+        elif type(answers[index]) is dict and "data" in answers[index]:
+            future.set_result(answers[index]["data"])
+        else:
+            future.set_exception(failed(answers[index]))
+
+
+async def ask_later(text):
+    """As `ask`, together with all that others ask for meanwhile."""
+    events = sys.modules.get("asyncio.events")
+    loop = events and events._get_running_loop()
+    calls = getattr(getattr(loop, "_selector", None), "calls", None)
+    if calls is None:
+        # Nobody would ask for it later.
+        return ask(text)
+    future = loop.create_future()
+    calls.append((text, future))
+    return await future
+
+
+def hide(error):
+    """Takes the frames of these files off the traceback of `error`."""
+    kept = []
+    trace = error.__traceback__
+    while trace is not None:
+        if not trace.tb_frame.f_code.co_filename.startswith(FOLDER):
+            kept.append(trace)
+        trace = trace.tb_next
+    for trace, following in zip(kept, kept[1:] + [None]):
+        trace.tb_next = following
+    error.__traceback__ = kept[0] if kept else None
