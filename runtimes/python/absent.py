@@ -36,7 +36,6 @@ MODULES = {
     "pwd": USERS,
     "readline": TERMINALS,
     "resource": "the sandbox has no resource limits of its own",
-    "ssl": SOCKETS,
     "termios": TERMINALS,
     "tkinter": "the sandbox has no windows",
     "venv": PROCESSES,

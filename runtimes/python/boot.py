@@ -33,7 +33,11 @@ import leave
 import loop
 import point
 import session
+import tls
 import web
+import wire
+
+OURS = "absent api capture host leave loop park point session tls web wire".split()
 
 CAPTURING = "capture" in sys.argv
 if CAPTURING:
@@ -42,6 +46,8 @@ if CAPTURING:
 sys.path.remove(FOLDER)
 absent.install()
 loop.install()
+wire.install()
+absent.STAND_INS["ssl"] = tls.fill
 host.channel = CHANNEL
 
 # How much of what the host says is read at a time. Less means that there is no
@@ -258,7 +264,7 @@ def environment(env):
 def prepare():
     """Makes the process look as if it had been started for a program."""
     # A program may have modules of our names.
-    for name in ("absent", "api", "capture", "host", "leave", "loop", "park", "point", "session", "web"):
+    for name in OURS:
         sys.modules.pop(name, None)
     os.environ.clear()
     # Without a locale the interpreter would let through what is not text.

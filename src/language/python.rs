@@ -73,7 +73,7 @@ macro_rules! files {
         )),*]
     };
 }
-const FILES: [(&str, &[u8]); 11] = files!(
+const FILES: [(&str, &[u8]); 13] = files!(
     "boot.py",
     "absent.py",
     "api.py",
@@ -84,7 +84,9 @@ const FILES: [(&str, &[u8]); 11] = files!(
     "park.py",
     "point.py",
     "session.py",
-    "web.py"
+    "tls.py",
+    "web.py",
+    "wire.py"
 );
 
 /// Changes with any of it.

@@ -38,7 +38,6 @@ refused(OSError, lambda: socket.create_connection(("127.0.0.1", 80)))
 refused(OSError, lambda: socket.create_server(("127.0.0.1", 80)))
 refused(OSError, lambda: socket.getaddrinfo("localhost", 80))
 refused(OSError, lambda: socket.gethostbyname("localhost"))
-refused(ModuleNotFoundError, imported("ssl"))
 refused(ModuleNotFoundError, imported("multiprocessing"))
 refused(ModuleNotFoundError, imported("ctypes"))
 refused(ModuleNotFoundError, imported("fcntl"))
@@ -46,13 +45,20 @@ refused(ModuleNotFoundError, imported("webbrowser"))
 assert not hasattr(os, "fork")
 
 
-def fetch():
-    import urllib.request
-
-    urllib.request.urlopen("http://127.0.0.1/")
 
 
-refused(OSError, fetch)
+def connect():
+    import asyncio
+    import ssl
+
+    context = ssl.create_default_context()
+    refused(OSError, lambda: context.wrap_socket(object()))
+    refused(OSError, lambda: context.wrap_bio(None, None))
+    refused(OSError, lambda: context.load_cert_chain("x.pem"))
+    refused(OSError, lambda: asyncio.run(asyncio.open_connection("x", 443, ssl=context)))
+
+
+connect()
 
 # What needs no second thread works.
 lock = threading.Lock()

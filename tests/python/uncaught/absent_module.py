@@ -1,5 +1,5 @@
 def f():
-    import ssl
+    import pwd
 
 
 f()
