@@ -156,7 +156,7 @@ class Absent:
         if name in MODULES:
             raise ModuleNotFoundError(f"No module named {name!r}: {MODULES[name]}", name=name)
         if name in STAND_INS:
-            return ModuleSpec(name, StandInLoader)
+            return ModuleSpec(name, StandInLoader, origin="the sandbox")
         return None
 
 

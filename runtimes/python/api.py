@@ -123,19 +123,23 @@ class Kv:
 
     @public_async
     async def async_get(self, key, default=None):
+        """The value of `key`, or `default` if it has none."""
         value = await ask_later(get_request(key, default))
         return default if value == MISSING else value
 
     @public_async
     async def async_set(self, key, value):
+        """Has `key` stand for `value`."""
         return await ask_later(request("kv_set", {"key": key, "value": value}))
 
     @public_async
     async def async_delete(self, key):
+        """Forgets `key`; it need not be there."""
         return await ask_later(request("kv_delete", {"key": key}))
 
     @public_async
     async def async_keys(self):
+        """All keys."""
         return await ask_later(request("kv_keys", {}))
 
     def __repr__(self):
@@ -154,16 +158,19 @@ def kv_get(key):
 
 @public
 def kv_set(key, value):
+    """Has `key` stand for `value`."""
     return ask(request("kv_set", {"key": key, "value": value}))
 
 
 @public
 def kv_delete(key):
+    """Forgets `key`; it need not be there."""
     return ask(request("kv_delete", {"key": key}))
 
 
 @public
 def kv_keys():
+    """All keys."""
     return ask(request("kv_keys", {}))
 
 
@@ -190,74 +197,92 @@ class Fs:
 
     @public
     def read_text(self, path):
+        """The text of a file."""
         return ask(path_request("fs_read", path))
 
     @public
     def read_json(self, path):
+        """What a file says that is JSON."""
         return loads(ask(path_request("fs_read", path)))
 
     @public
     def write_text(self, path, content):
+        """Makes `content` all that a file holds."""
         return ask(path_request("fs_write", path, content=content))
 
     @public
     def write_json(self, path, data, *, indent=None):
+        """Makes `data`, as JSON, all that a file holds."""
         return ask(path_request("fs_write", path, content=dumps(data, indent)))
 
     @public
     def listdir(self, path):
+        """What is in a folder: `name`, `is_dir` and `size` of each."""
         return ask(path_request("fs_list", path))
 
     @public
     def exists(self, path):
+        """Whether there is something at `path`."""
         return ask(path_request("fs_exists", path))
 
     @public
     def stat(self, path):
+        """`name`, `size`, `is_dir` and `mod_time` (in seconds since 1970) of what is at `path`."""
         return ask(path_request("fs_stat", path))
 
     @public
     def mkdir(self, path):
+        """Makes a folder, and those above it."""
         return ask(path_request("fs_mkdir", path))
 
     @public
     def remove(self, path):
+        """Removes a file or an empty folder."""
         return ask(path_request("fs_remove", path))
 
     @public_async
     async def async_read_text(self, path):
+        """The text of a file."""
         return await ask_later(path_request("fs_read", path))
 
     @public_async
     async def async_read_json(self, path):
+        """What a file says that is JSON."""
         return loads(await ask_later(path_request("fs_read", path)))
 
     @public_async
     async def async_write_text(self, path, content):
+        """Makes `content` all that a file holds."""
         return await ask_later(path_request("fs_write", path, content=content))
 
     @public_async
     async def async_write_json(self, path, data, *, indent=None):
+        """Makes `data`, as JSON, all that a file holds."""
         return await ask_later(path_request("fs_write", path, content=dumps(data, indent)))
 
     @public_async
     async def async_listdir(self, path):
+        """What is in a folder: `name`, `is_dir` and `size` of each."""
         return await ask_later(path_request("fs_list", path))
 
     @public_async
     async def async_exists(self, path):
+        """Whether there is something at `path`."""
         return await ask_later(path_request("fs_exists", path))
 
     @public_async
     async def async_stat(self, path):
+        """`name`, `size`, `is_dir` and `mod_time` (in seconds since 1970) of what is at `path`."""
         return await ask_later(path_request("fs_stat", path))
 
     @public_async
     async def async_mkdir(self, path):
+        """Makes a folder, and those above it."""
         return await ask_later(path_request("fs_mkdir", path))
 
     @public_async
     async def async_remove(self, path):
+        """Removes a file or an empty folder."""
         return await ask_later(path_request("fs_remove", path))
 
     def __repr__(self):
@@ -269,36 +294,43 @@ fs = Fs()
 
 @public
 def fs_read(path):
+    """The text of a file."""
     return ask(path_request("fs_read", path))
 
 
 @public
 def fs_write(path, content):
+    """Makes `content` all that a file holds."""
     return ask(path_request("fs_write", path, content=content))
 
 
 @public
 def fs_list(path):
+    """What is in a folder: `name`, `is_dir` and `size` of each."""
     return ask(path_request("fs_list", path))
 
 
 @public
 def fs_exists(path):
+    """Whether there is something at `path`."""
     return ask(path_request("fs_exists", path))
 
 
 @public
 def fs_mkdir(path):
+    """Makes a folder, and those above it."""
     return ask(path_request("fs_mkdir", path))
 
 
 @public
 def fs_remove(path):
+    """Removes a file or an empty folder."""
     return ask(path_request("fs_remove", path))
 
 
 @public
 def fs_stat(path):
+    """`name`, `size`, `is_dir` and `mod_time` (in seconds since 1970) of what is at `path`."""
     return ask(path_request("fs_stat", path))
 
 
@@ -313,6 +345,7 @@ def install_pkg(name, version=None):
 
 @public_async
 async def async_install_pkg(name, version=None):
+    """Has the host install a Python package, to be imported from then on."""
     args = {"name": name} if version is None else {"name": name, "version": version}
     result = await ask_later(request("install_pkg", args))
     see_packages()

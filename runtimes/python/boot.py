@@ -89,6 +89,16 @@ def add_missing():
 
     os.get_terminal_size = get_terminal_size
     os.umask = lambda mask, /: 0o022
+    close_range = os.closerange
+
+    def closerange(fd_low, fd_high, /):
+        # What tidies up means files: not the folders by which they are opened
+        # (3 and 4), nor the channel.
+        close_range(fd_low, min(fd_high, 3))
+        close_range(max(fd_low, 5), min(fd_high, CHANNEL))
+        close_range(max(fd_low, CHANNEL + 1), fd_high)
+
+    os.closerange = closerange
     if not hasattr(time, "thread_time"):
         time.thread_time, time.thread_time_ns = time.process_time, time.process_time_ns
     # Messages begin with it; there is nothing to be executed.

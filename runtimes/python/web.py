@@ -109,46 +109,57 @@ class Http:
 
     @public
     def get(self, url, *, headers=None, body=None):
+        """A GET request."""
         return Response(ask(http_request("GET", url, headers, body)))
 
     @public
     def post(self, url, *, headers=None, body=None):
+        """A POST request."""
         return Response(ask(http_request("POST", url, headers, body)))
 
     @public
     def put(self, url, *, headers=None, body=None):
+        """A PUT request."""
         return Response(ask(http_request("PUT", url, headers, body)))
 
     @public
     def patch(self, url, *, headers=None, body=None):
+        """A PATCH request."""
         return Response(ask(http_request("PATCH", url, headers, body)))
 
     @public
     def delete(self, url, *, headers=None, body=None):
+        """A DELETE request."""
         return Response(ask(http_request("DELETE", url, headers, body)))
 
     @public_async
     async def async_request(self, method, url=None, *, headers=None, body=None):
+        """A request of any method; without one, GET."""
         return Response(await ask_later(http_request(*target(method, url), headers, body)))
 
     @public_async
     async def async_get(self, url, *, headers=None, body=None):
+        """A GET request."""
         return Response(await ask_later(http_request("GET", url, headers, body)))
 
     @public_async
     async def async_post(self, url, *, headers=None, body=None):
+        """A POST request."""
         return Response(await ask_later(http_request("POST", url, headers, body)))
 
     @public_async
     async def async_put(self, url, *, headers=None, body=None):
+        """A PUT request."""
         return Response(await ask_later(http_request("PUT", url, headers, body)))
 
     @public_async
     async def async_patch(self, url, *, headers=None, body=None):
+        """A PATCH request."""
         return Response(await ask_later(http_request("PATCH", url, headers, body)))
 
     @public_async
     async def async_delete(self, url, *, headers=None, body=None):
+        """A DELETE request."""
         return Response(await ask_later(http_request("DELETE", url, headers, body)))
 
     def __repr__(self):
