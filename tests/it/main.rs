@@ -11,6 +11,7 @@ mod fs;
 mod guests;
 #[cfg(feature = "http")]
 mod http;
+mod host_python;
 mod images;
 mod javascript;
 mod kv;

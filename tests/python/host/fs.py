@@ -36,6 +36,11 @@ assert fs.stat("/data/folder")["is_dir"] is True
 assert fs.mkdir("/data/other") == "ok" and fs.remove("/data/other") == "ok"
 # They are the program's own files.
 assert path.read_text() == fs.read_text(path)
+# An answer of many parts.
+large = "0123456789abcde\n" * (3 << 16)
+fs.write_text("/data/large", large)
+assert fs.read_text("/data/large") == large
+fs.remove("/data/large")
 
 
 async def later():

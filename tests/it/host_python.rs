@@ -1,0 +1,172 @@
+//! What Python programs call of the host: `kv`, `http`, `fs`, `call` and
+//! `install_pkg`, as objects, functions and coroutines. The programs are in
+//! `tests/python/host`; each checks itself.
+
+use crate::support::{Dir, Way, both_ways, dormouse};
+use dormouse::{HostError, HostFunctions, Language, Outcome, Program, Sandbox};
+use serde_json::{Map, Value};
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+both_ways! {
+    values_by_key,
+    files_by_the_host,
+    names_without_import,
+    nothing_is_granted_by_default,
+    a_broken_channel_is_an_error,
+    tracebacks_show_the_programs_frames,
+    calls_of_the_embedders_functions,
+    concurrent_calls_are_one_batch,
+}
+
+fn program(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/python/host")
+        .join(name)
+}
+
+/// Runs a program of `tests/python/host`, which prints `ok` last.
+#[track_caller]
+fn checks_itself(options: &[&str], name: &str) {
+    let file = program(name);
+    let ran = dormouse([&["run"], options, &[file.to_str().expect("UTF-8")]].concat());
+    ran.exits(0);
+    assert_eq!(ran.text(), "ok\n", "{}", ran.stderr);
+}
+
+fn values_by_key() {
+    checks_itself(&["--kv"], "kv.py");
+}
+
+fn files_by_the_host() {
+    let dir = Dir::new();
+    checks_itself(&["--mount", &dir.mount("/data", "rwc")], "fs.py");
+}
+
+fn names_without_import() {
+    checks_itself(&[], "names.py");
+}
+
+fn nothing_is_granted_by_default() {
+    checks_itself(&[], "nothing_granted.py");
+}
+
+fn a_broken_channel_is_an_error() {
+    checks_itself(&[], "channel.py");
+}
+
+fn tracebacks_show_the_programs_frames() {
+    checks_itself(&[], "tracebacks.py");
+    let ran = dormouse(["-c", "def f():\n    kv.get('x')\n\nf()"]);
+    ran.exits(1);
+    assert_eq!(
+        ran.stderr,
+        "Traceback (most recent call last):\n  \
+           File \"<string>\", line 4, in <module>\n  \
+           File \"<string>\", line 2, in f\n\
+         dormouse.NotGrantedError: not granted: kv_get; enable with --kv\n"
+    );
+}
+
+/// Runs `program` with functions of the embedder.
+#[track_caller]
+fn embedded(program: Program, functions: HostFunctions) -> Outcome {
+    Sandbox::new(&Way::current().image(Language::Python))
+        .functions(functions)
+        .run(program)
+        .expect("it runs")
+}
+
+#[track_caller]
+fn prints(outcome: &Outcome, expected: &str) {
+    let stderr = String::from_utf8_lossy(&outcome.stderr);
+    assert_eq!(
+        String::from_utf8_lossy(&outcome.stdout),
+        expected,
+        "{stderr}"
+    );
+}
+
+fn calls_of_the_embedders_functions() {
+    #[derive(serde::Deserialize)]
+    struct Greet {
+        name: String,
+    }
+    let functions = HostFunctions::new()
+        .with("greet", |args: Greet| {
+            Ok::<_, HostError>(format!("hello, {}", args.name))
+        })
+        .with("echo", |args: Map<String, Value>| Ok::<_, HostError>(args))
+        .with("install_pkg", |args: Map<String, Value>| {
+            Ok::<_, HostError>(args)
+        });
+    let code = r#"
+import asyncio, dormouse
+print(call("greet", name="wörld"), dormouse.call("echo", name=1, fn=[2], self={"a": None}))
+print(asyncio.run(async_call("greet", name="later")))
+print(install_pkg("x"), install_pkg("x", version=">=1"), asyncio.run(async_install_pkg("x", "==1")))
+try:
+    call("greet")
+except ValueError as error:
+    print(error.code, error)
+print(abs(time_now() - __import__("time").time()) < 5)
+"#;
+    prints(
+        &embedded(Program::code(code), functions),
+        "hello, wörld {'fn': [2], 'name': 1, 'self': {'a': None}}\n\
+         hello, later\n\
+         {'name': 'x'} {'name': 'x', 'version': '>=1'} {'name': 'x', 'version': '==1'}\n\
+         invalid missing field `name`\n\
+         True\n",
+    );
+}
+
+/// Functions that show what of a batch is made when.
+fn shown() -> HostFunctions {
+    #[derive(serde::Deserialize)]
+    struct Wait {
+        ms: u64,
+        answer: Value,
+    }
+    #[derive(serde::Deserialize)]
+    struct Text {
+        #[serde(alias = "word")]
+        message: String,
+    }
+    let running = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
+    let noted = Arc::new(Mutex::new(Vec::new()));
+    let (counted, list) = (Arc::clone(&running), Arc::clone(&noted));
+    HostFunctions::new()
+        .with("wait", move |args: Wait| {
+            let now = running.0.fetch_add(1, Ordering::SeqCst) + 1;
+            running.1.fetch_max(now, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(args.ms));
+            running.0.fetch_sub(1, Ordering::SeqCst);
+            Ok(args.answer)
+        })
+        .with("most", move |_: Map<String, Value>| {
+            Ok(counted.1.load(Ordering::SeqCst))
+        })
+        .with("fail", |args: Text| {
+            Err::<(), _>(HostError::from(args.message))
+        })
+        .with("note", move |args: Text| {
+            noted.lock().expect("no panic").push(args.message);
+            Ok("ok")
+        })
+        .with("noted", move |_: Map<String, Value>| {
+            Ok(list.lock().expect("no panic").clone())
+        })
+}
+
+fn concurrent_calls_are_one_batch() {
+    let source = std::fs::read(program("batches.py")).expect("it is there");
+    let outcome = embedded(Program::script("batches.py", source), shown());
+    prints(&outcome, "ok\n");
+}
