@@ -13,6 +13,10 @@
         else resolve();
       }),
   };
+  const { HostError, functions, objects } = internals;
+  for (const name of P.keys(functions)) dormouse[name] = functions[name];
+  for (const name of P.keys(objects)) dormouse[name] = objects[name];
+  P.defineProperty(dormouse, 'HostError', { value: HostError, writable: true, configurable: true });
   P.defineProperty(dormouse, P.Symbol.toStringTag, { value: 'dormouse' });
   internals.global('dormouse', dormouse);
 

@@ -50,6 +50,8 @@
     min: Math.min,
     trunc: Math.trunc,
     stringify: JSON.stringify,
+    parse: JSON.parse,
+    promiseAll: bind.call(Promise.all, Promise),
     join: uncurry(Array.prototype.join),
     sort: uncurry(Array.prototype.sort),
     arraySlice: uncurry(Array.prototype.slice),
@@ -66,6 +68,7 @@
     startsWith: uncurry(String.prototype.startsWith),
     toWellFormed: uncurry(String.prototype.toWellFormed),
     toLowerCase: uncurry(String.prototype.toLowerCase),
+    toUpperCase: uncurry(String.prototype.toUpperCase),
     trim: uncurry(String.prototype.trim),
     regExpExec: uncurry(RegExp.prototype.exec),
     regExpToString: uncurry(RegExp.prototype.toString),
@@ -121,6 +124,7 @@
     random: new Uint32Array(buffer, 0, 4), // the state of Math.random
     timeOrigin: new Float64Array(buffer, 16, 1),
     waiting: new Uint32Array(buffer, 24, 1), // timers and immediates to come
+    queued: new Uint32Array(buffer, 28, 1), // calls of the host's functions to be sent
   };
 
   // Whether `probe(value)` works, that is, whether `value` really is what the

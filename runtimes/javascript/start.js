@@ -17,5 +17,6 @@
     tick: internals.tick,
     report: internals.report,
     session: internals.session,
+    flush: internals.flush,
   };
 }

@@ -10,17 +10,17 @@
   const heap = [];
   const pending = new P.Map();
   const immediates = { first: undefined, last: undefined };
-  const { waiting } = internals.cells; // as many as `pending` has
+  const { waiting } = internals.cells; // as many as `pending` has that the program is kept for
   let lastId = 0;
 
   function remember(timer) {
     P.mapSet(pending, timer.id, timer);
-    waiting[0]++;
+    if (!timer.weak) waiting[0]++;
     return timer.id;
   }
 
-  function forget(id) {
-    if (P.mapDelete(pending, id)) waiting[0]--;
+  function forget(timer) {
+    if (P.mapDelete(pending, timer.id) && !timer.weak) waiting[0]--;
   }
 
   const before = (a, b) => a.due < b.due || (a.due === b.due && a.order < b.order);
@@ -61,12 +61,13 @@
     return ms >= 1 && ms <= MAX_DELAY ? ms : 1;
   };
 
-  function add(callback, delay, repeat, values, name) {
+  function add(callback, delay, repeat, values, name, weak = false) {
     if (typeof callback !== 'function') {
       throw new P.TypeError(`${name}: the first argument must be a function`);
     }
     const ms = delayOf(delay);
-    const timer = { id: ++lastId, callback, values, repeat: repeat ? ms : 0, due: host.monotonic() + ms, order: order++ };
+    const due = host.monotonic() + ms;
+    const timer = { id: ++lastId, callback, values, repeat: repeat ? ms : 0, due, order: order++, weak };
     push(timer);
     return remember(timer);
   }
@@ -74,7 +75,7 @@
   function clear(id) {
     const timer = P.mapGet(pending, id);
     if (timer === undefined) return;
-    forget(id);
+    forget(timer);
     timer.callback = undefined; // it stays in the heap until it is due
     timer.values = undefined;
     if (heap.length > 64 && heap.length > 2 * P.mapSize(pending)) sweep();
@@ -105,7 +106,9 @@
     clearImmediate: (id) => clear(id),
   };
   for (const name of P.keys(named)) internals.global(name, named[name]);
-  internals.timers = named;
+  // A timer that the program does not wait for.
+  const unref = (callback, delay) => add(callback, delay, false, [], 'unref', true);
+  internals.timers = { ...named, unref };
 
   // Forgets all that is still to come.
   internals.clearTimers = () => {
@@ -126,7 +129,7 @@
       timer.order = order++;
       push(timer);
     } else {
-      forget(timer.id);
+      forget(timer);
     }
     P.apply(callback, undefined, values);
   }

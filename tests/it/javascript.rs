@@ -275,7 +275,8 @@ fn functions_of_the_host_survive_any_argument() {
             new ArrayBuffer(8), new Uint8Array(3), new Proxy({}, {}), { toString() { throw 1; } }];
         let calls = 0;
         for (const owner of [std, os, std.in, std.tmpfile(), new URL('a:b'), new URLSearchParams(), new TextDecoder(),
-            new TextEncoder(), crypto, performance, globalThis]) {
+            new TextEncoder(), crypto, performance, globalThis,
+            dormouse, kv, fs, http, new EventTarget(), new Headers(), new Request('a:b'), new Response(), new FormData()]) {
             const names = new Set([...Object.keys(owner), ...Object.getOwnPropertyNames(Object.getPrototypeOf(owner))]);
             if (owner === globalThis) ['structuredClone', 'setTimeout', 'clearTimeout', 'print'].forEach((n) => names.add(n));
             for (const name of names) {

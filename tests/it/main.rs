@@ -9,9 +9,10 @@ mod deps;
 mod fresh;
 mod fs;
 mod guests;
+mod host_javascript;
+mod host_python;
 #[cfg(feature = "http")]
 mod http;
-mod host_python;
 mod images;
 mod javascript;
 mod kv;

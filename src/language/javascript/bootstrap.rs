@@ -70,6 +70,34 @@ const SCRIPTS: &[(&str, &str)] = &[
         include_str!("../../../runtimes/javascript/os.js"),
     ),
     (
+        "dormouse:calls",
+        include_str!("../../../runtimes/javascript/calls.js"),
+    ),
+    (
+        "dormouse:objects",
+        include_str!("../../../runtimes/javascript/objects.js"),
+    ),
+    (
+        "dormouse:events",
+        include_str!("../../../runtimes/javascript/events.js"),
+    ),
+    (
+        "dormouse:headers",
+        include_str!("../../../runtimes/javascript/headers.js"),
+    ),
+    (
+        "dormouse:blob",
+        include_str!("../../../runtimes/javascript/blob.js"),
+    ),
+    (
+        "dormouse:fetch",
+        include_str!("../../../runtimes/javascript/fetch.js"),
+    ),
+    (
+        "dormouse:http",
+        include_str!("../../../runtimes/javascript/http.js"),
+    ),
+    (
         "dormouse:dormouse",
         include_str!("../../../runtimes/javascript/dormouse.js"),
     ),
@@ -207,6 +235,7 @@ impl Bootstrap<'_> {
         self.engine.handles.tick = self.get(hooks, "tick")?;
         self.engine.handles.report = self.get(hooks, "report")?;
         self.engine.handles.session = self.get(hooks, "session")?;
+        self.engine.handles.flush = self.get(hooks, "flush")?;
         let cells = self.get(hooks, "cells")?;
         let of_buffer = exports.qjs_get_array_buffer.func();
         self.engine.handles.cells = self.ask(of_buffer, &[cells, scratch])?;

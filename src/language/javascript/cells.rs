@@ -13,6 +13,7 @@ pub(super) const SIZE: usize = 32;
 const RANDOM: usize = 0;
 const TIME_ORIGIN: usize = 16;
 const WAITING: usize = 24;
+const QUEUED: usize = 28;
 
 impl Engine {
     /// Gives the runtime a state for `Math.random`, and the time at which
@@ -38,7 +39,16 @@ impl Engine {
 
     /// Whether timers or immediates are still to come.
     pub(super) fn is_waiting(&self, instance: &Instance) -> bool {
-        let at = self.handles.cells.wrapping_add(WAITING as i32);
+        self.has(instance, WAITING)
+    }
+
+    /// Whether calls of the host's functions are to be sent.
+    pub(super) fn has_calls(&self, instance: &Instance) -> bool {
+        self.has(instance, QUEUED)
+    }
+
+    fn has(&self, instance: &Instance, cell: usize) -> bool {
+        let at = self.handles.cells.wrapping_add(cell as i32);
         self.exports.read_u32(instance.store(), at) != Some(0)
     }
 }

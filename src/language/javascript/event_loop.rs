@@ -32,6 +32,18 @@ pub(super) fn run(
         if let Some(code) = check_promises(instance, engine, main)? {
             return Ok(Ended::Exit(code));
         }
+        if engine.has_calls(instance) {
+            // What the program calls while it has anything else to do goes
+            // together; it can't do more before it is answered.
+            let sent = engine.call(instance, engine.handles.flush, &[])?;
+            match engine.checked(instance, sent)? {
+                Ok(nothing) => engine.free(instance, nothing)?,
+                Err(Thrown(error)) => {
+                    return engine.report(instance, error, false).map(Ended::Exit);
+                }
+            }
+            continue;
+        }
         if language(instance).way == Way::Reached {
             return Ok(Ended::AtPoint);
         }

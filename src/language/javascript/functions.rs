@@ -10,7 +10,8 @@ use super::{
     file_calls as files,
     imports::broken,
     point::snapshot_point,
-    text, url,
+    text::{self, whole_characters},
+    url,
 };
 use crate::engine::Stop;
 use std::{sync::Arc, time::Duration};
@@ -23,6 +24,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     // Often called first: the list is searched from the front.
     ("line", files::line),
     ("write", files::write),
+    ("call", host_call),
     ("monotonic", monotonic),
     ("proxy_target", proxy_target),
     ("getline", files::getline),
@@ -32,6 +34,8 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ("utf8_encode", text::utf8_encode),
     ("utf8_decode", text::utf8_decode),
     ("utf16_decode", text::utf16_decode),
+    ("base64_encode", text::base64_encode),
+    ("base64_decode", text::base64_decode),
     ("url_parse", url::parse),
     ("url_set", url::set),
     ("random", random),
@@ -59,7 +63,6 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ("isatty", files::isatty),
     ("sleep", sleep),
     ("snapshot_point", snapshot_point),
-    ("call", host_call),
     ("env", env),
     ("gc", gc),
     ("exit", exit),
@@ -105,11 +108,9 @@ fn sleep(call: &mut Call<'_>) -> Result<Answer, Failure> {
 
 /// The answer to a request of host functions, both as JSON.
 fn host_call(call: &mut Call<'_>) -> Result<Answer, Failure> {
-    let request = call.text(0)?;
+    let request = call.with_text(0, |text, _| whole_characters(text))?;
     let functions = Arc::clone(&call.state().functions);
-    Ok(Answer::Text(
-        functions.answer(request.as_bytes()).to_string(),
-    ))
+    Ok(Answer::Text(functions.answer(&request).to_string()))
 }
 
 /// Names and values in turn, separated by NUL.

@@ -19,6 +19,7 @@ pub(super) struct Handles {
     pub(super) tick: i32,
     pub(super) report: i32,
     pub(super) session: i32,
+    pub(super) flush: i32,
     pub(super) undefined: i32,
     /// Eight bytes for what the engine gives by address.
     pub(super) scratch: i32,
@@ -85,8 +86,14 @@ impl Engine {
         let Saved { handles, .. } = Saved::deserialize(saved).map_err(wrong)?;
         let exports = Exports::new(instance.store(), instance.raw())?;
         let tag = |handle| Some(exports.read_u64(instance.store(), handle)? >> 32);
-        let functions = [handles.start, handles.tick, handles.report, handles.session];
-        if functions.map(tag) != [Some(TAG_OBJECT); 4]
+        let functions = [
+            handles.start,
+            handles.tick,
+            handles.report,
+            handles.session,
+            handles.flush,
+        ];
+        if functions.map(tag) != [Some(TAG_OBJECT); 5]
             || tag(handles.undefined) != Some(TAG_UNDEFINED)
             || tag(handles.scratch).is_none()
             || exports

@@ -1,9 +1,11 @@
-//! UTF-8 and UTF-16 for `TextEncoder` and `TextDecoder`.
+//! UTF-8 and UTF-16 for `TextEncoder` and `TextDecoder`, and Base64 for what
+//! goes to the host's functions as bytes.
 
 use super::{
     answer::Answer,
     call::{Call, Failure},
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 pub(super) fn utf8_encode(call: &mut Call<'_>) -> Result<Answer, Failure> {
     let bytes = call.with_text(0, |bytes, _| bytes.to_vec())?;
@@ -46,4 +48,61 @@ pub(super) fn utf16_decode(call: &mut Call<'_>) -> Result<Answer, Failure> {
     } else {
         Answer::Text(text)
     })
+}
+
+/// Buffer, offset, length.
+pub(super) fn base64_encode(call: &mut Call<'_>) -> Result<Answer, Failure> {
+    let range = call.bytes(0)?;
+    let (bytes, _) = call.memory(range)?;
+    Ok(Answer::Text(STANDARD.encode(bytes)))
+}
+
+pub(super) fn base64_decode(call: &mut Call<'_>) -> Result<Answer, Failure> {
+    let bytes = call.with_text(0, |text, _| STANDARD.decode(text))?;
+    bytes
+        .map(Answer::Bytes)
+        .map_err(|error| Failure::Type(format!("the text is not Base64: {error}")))
+}
+
+/// JSON text as the engine writes it, without its escapes of lone surrogates:
+/// these are no characters, and become U+FFFD.
+pub(super) fn whole_characters(json: &[u8]) -> Vec<u8> {
+    const DIGITS: usize = 4;
+    let mut text = json.to_vec();
+    let mut at = 0;
+    while let Some(found) = text[at..].iter().position(|byte| *byte == b'\\') {
+        let escape = at + found + 1;
+        let digits = escape + 1..escape + 1 + DIGITS;
+        at = (escape + 1).min(text.len());
+        if text.get(escape) == Some(&b'u')
+            && let Some(digits) = text.get_mut(digits)
+            && matches!(
+                digits,
+                [b'd' | b'D', b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F', ..]
+            )
+        {
+            digits.copy_from_slice(b"fffd");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole_characters;
+
+    #[test]
+    fn lone_surrogates_are_no_characters() {
+        for (json, expected) in [
+            (r#""a""#, r#""a""#),
+            (r#""\ud800x\uDFFF\n""#, r#""\ufffdx\ufffd\n""#),
+            (r#""\\ud800\u001f""#, r#""\\ud800\u001f""#),
+            (r#""\\\ud800""#, r#""\\\ufffd""#),
+            (r#"\u"#, r#"\u"#),
+            (r#"\"#, r#"\"#),
+        ] {
+            let text = whole_characters(json.as_bytes());
+            assert_eq!(String::from_utf8(text).as_deref(), Ok(expected));
+        }
+    }
 }

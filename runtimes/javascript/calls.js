@@ -1,0 +1,134 @@
+// Calls of the host's functions: at once, or queued and sent together. Then
+// what is called by its plain name: `kv_get(key)`, `call(name, args)`, …
+(host, internals) => {
+  'use strict';
+  const P = internals.primordials;
+  const MAX_BATCH = 1024; // calls that the host takes at a time
+  const { queued } = internals.cells; // as many as `queue` has
+
+  // What the host can't or won't do. `code` says of what kind it is.
+  class HostError extends P.Error {
+    constructor(message, code = 'failed') {
+      super(message);
+      this.code = code;
+    }
+  }
+  P.defineProperty(HostError.prototype, 'name', { value: 'HostError', writable: true, configurable: true });
+  internals.HostError = HostError;
+
+  // The error's stack begins where the program made the call.
+  function withoutOurs(error) {
+    const stack = `${internals.frames(error.stack)}\n`;
+    P.defineProperty(error, 'stack', { value: stack, writable: true, configurable: true });
+    return error;
+  }
+
+  function fill(error, { error: message, kind }) {
+    P.defineProperty(error, 'message', { value: message, writable: true, configurable: true });
+    error.code = kind;
+    return withoutOurs(error);
+  }
+
+  // Objects without a prototype: nothing that a program does to Object.prototype
+  // gets into a request.
+  const requestOf = (name, args) => P.stringify({ __proto__: null, fn: name, args });
+
+  internals.callNow = (name, args) => {
+    const answer = P.parse(host.call(requestOf(name, args)));
+    if (P.hasOwn(answer, 'error')) throw fill(new HostError(), answer);
+    return answer.data;
+  };
+
+  // Calls that wait to be sent, oldest first.
+  let queue = [];
+
+  // Queues a call; `convert` makes what the promise is fulfilled with of what
+  // the host answers. What it returns can be dropped before it is sent.
+  const enqueue = (name, args, convert) => {
+    const call = { request: requestOf(name, args), convert, error: new HostError() };
+    call.promise = new P.Promise((resolve, reject) => {
+      call.resolve = resolve;
+      call.reject = reject;
+    });
+    queue[queue.length] = call;
+    queued[0] = queue.length;
+    return call;
+  };
+  internals.enqueue = enqueue;
+
+  // Rejects, never throws: as an async function.
+  internals.callLater = (name, args, convert) => {
+    try {
+      return enqueue(name, args, convert).promise;
+    } catch (error) {
+      return new P.Promise((_, reject) => reject(error));
+    }
+  };
+
+  internals.drop = (call, reason) => {
+    call.request = undefined; // it stays in the queue, and is left out
+    call.reject(reason);
+  };
+
+  function settle(call, answer) {
+    if (P.hasOwn(answer, 'error')) {
+      call.reject(fill(call.error, answer));
+      return;
+    }
+    try {
+      call.resolve(call.convert === undefined ? answer.data : call.convert(answer.data));
+    } catch (error) {
+      call.reject(error);
+    }
+  }
+
+  // Sends what is queued, as many as go together. The host calls it when a
+  // program has nothing else to do.
+  internals.flush = () => {
+    const calls = [];
+    const requests = [];
+    let next = 0;
+    for (; next < queue.length && calls.length < MAX_BATCH; next++) {
+      if (queue[next].request === undefined) continue;
+      requests[calls.length] = queue[next].request;
+      calls[calls.length] = queue[next];
+    }
+    queue = next < queue.length ? P.arraySlice(queue, next) : [];
+    queued[0] = queue.length;
+    if (calls.length === 0) return;
+    const answers = P.parse(host.call(`[${P.join(requests, ',')}]`));
+    for (let i = 0; i < calls.length; i++) settle(calls[i], P.isArray(answers) ? answers[i] : answers);
+  };
+
+  const { callNow, callLater } = internals;
+  const functions = {
+    call: (name, args = undefined) => callNow(name, args),
+    asyncCall: (name, args = undefined) => callLater(name, args),
+    // Promises settle by themselves: neither of these two is needed any more.
+    runAsync: (...promises) => P.promiseAll(promises),
+    flushAsync() {
+      while (queue.length > 0) internals.flush();
+    },
+
+    time_now: () => callNow('time_now'),
+    kv_get: (key) => callNow('kv_get', { __proto__: null, key }),
+    kv_set: (key, value) => callNow('kv_set', { __proto__: null, key, value: value ?? null }),
+    kv_delete: (key) => callNow('kv_delete', { __proto__: null, key }),
+    kv_keys: () => callNow('kv_keys'),
+    http_get: (url) => callNow('http_get', { __proto__: null, url: internals.urlText(url) }),
+    fs_read: (path) => callNow('fs_read', { __proto__: null, path }),
+    fs_write: (path, content) => callNow('fs_write', { __proto__: null, path, content }),
+    fs_list: (path) => callNow('fs_list', { __proto__: null, path }),
+    fs_exists: (path) => callNow('fs_exists', { __proto__: null, path }),
+    fs_mkdir: (path) => callNow('fs_mkdir', { __proto__: null, path }),
+    fs_remove: (path) => callNow('fs_remove', { __proto__: null, path }),
+    fs_stat: (path) => callNow('fs_stat', { __proto__: null, path }),
+    install_pkg: (name, version = undefined) => callNow('install_pkg', { __proto__: null, name, version }),
+  };
+  internals.functions = functions;
+  for (const name of P.keys(functions)) internals.global(name, functions[name]);
+
+  // A URL as its text. Other values are for the host to refuse.
+  internals.urlText = (url) => (url instanceof URL ? `${url}` : url);
+  const { URL } = globalThis;
+}
