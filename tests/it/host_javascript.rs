@@ -2,7 +2,10 @@
 //! `tests/javascript/host/`, errors, batches, and who sees what.
 
 use crate::support::{Dir, Ran, Way, both_ways, command, dormouse, run};
-use dormouse::{HostError, HostErrorKind, HostFunctions, Language, Outcome, Program, Sandbox};
+use dormouse::{
+    Grants, HostError, HostErrorKind, HostFunctions, Kv, Language, Mount, MountMode, Outcome,
+    Program, Sandbox,
+};
 use serde_json::{Map, Value, json};
 use std::{
     path::PathBuf,
@@ -15,6 +18,9 @@ use std::{
 
 both_ways! {
     events_signals_headers_and_bodies_are_all_there,
+    values_are_kept_by_key,
+    files_are_read_and_written,
+    grants_end_with_their_run,
     an_embedders_functions_are_called,
     errors_say_what_where_and_of_what_kind,
     what_was_not_granted_is_refused,
@@ -58,6 +64,50 @@ fn prints(functions: &HostFunctions, code: &str, expected: &str) {
 
 fn events_signals_headers_and_bodies_are_all_there() {
     program("events.js", &[], &[]).prints("ok\n");
+}
+
+fn values_are_kept_by_key() {
+    program("kv.js", &["--kv"], &[]).prints("ok\n");
+}
+
+fn files_are_read_and_written() {
+    let dir = Dir::new();
+    program("fs.js", &["--mount", &dir.mount("/data", "rwc")], &[]).prints("ok\n");
+    assert_eq!(dir.read("x"), "two");
+    let source = "const told = []; for (const f of [() => fs.writeText('/data/x', ''), () => fs.mkdir('/data/y'), () => fs.remove('/data/x')]) {
+        try { f() } catch (e) { told.push(`${e.code}: ${e.message}`) } } print(fs.readText('/data/x'), [...new Set(told)])";
+    let mount = dir.mount("/data", "ro");
+    dormouse(["--mount", &mount, "-l", "js", "-c", source])
+        .prints("two not_granted: permission denied: read-only mount\n");
+}
+
+/// In one process.
+fn grants_end_with_their_run() {
+    let dir = Dir::new();
+    dir.write("f", "text");
+    let image = Way::current().image(Language::JavaScript);
+    let run = |grants: Grants, code: &str| {
+        let sandbox = Sandbox::new(&image).grants(grants);
+        let outcome = sandbox.run(Program::code(code)).expect("it runs");
+        String::from_utf8_lossy(&outcome.stdout).into_owned()
+    };
+    let granted = Grants {
+        kv: Kv::Memory,
+        mounts: vec![Mount {
+            guest: "/d".to_owned(),
+            host: dir.path().to_owned(),
+            mode: MountMode::ReadOnly,
+        }],
+        ..Grants::default()
+    };
+    let source =
+        "kv.set('a', kv.get('a', 0) + 1); print(kv.get('a'), fs.readText('/d/f'), kv_keys())";
+    assert_eq!(run(granted.clone(), source), "1 text a\n");
+    let source = "for (const f of [() => kv.get('a'), () => kv.set('a', 1), () => kv.delete('a'), () => kv.keys(), () => fs.readText('/d/f'),
+        () => fs.writeText('/d/f', ''), () => fs.listdir('/d'), () => fs.stat('/d/f'), () => fs.mkdir('/d/x'), () => fs.remove('/d/f')]) {
+        try { print('granted', f()) } catch (e) { if (e.code !== 'not_granted') print(e) } } print('end')";
+    assert_eq!(run(Grants::default(), source), "end\n");
+    assert_eq!(run(granted, "print(kv.keys().length)"), "0\n");
 }
 
 fn an_embedders_functions_are_called() {
