@@ -162,7 +162,7 @@
     #dependents = [];
     #steps = [];
 
-    onabort = null;
+    #onabort = null;
 
     static {
       abort = (signal, reason) => signal.#abort(reason);
@@ -223,6 +223,14 @@
       return this.#reason;
     }
 
+    get onabort() {
+      return this.#onabort;
+    }
+
+    set onabort(listener) {
+      this.#onabort = listener;
+    }
+
     throwIfAborted() {
       if (this.#aborted) throw this.#reason;
     }
@@ -235,9 +243,9 @@
       this.#steps = [];
       for (let i = 0; i < steps.length; i++) steps[i](this.#reason);
       const event = new Event('abort');
-      if (typeof this.onabort === 'function') {
+      if (typeof this.#onabort === 'function') {
         begin(event, this);
-        run(this, this.onabort, event);
+        run(this, this.#onabort, event);
       }
       dispatch(this, event);
       const dependents = this.#dependents;

@@ -3,7 +3,7 @@
 (host, internals) => {
   'use strict';
   const P = internals.primordials;
-  const { callNow, callLater } = internals;
+  const { ask, callLater, id } = internals;
 
   // A value's JSON text.
   function jsonOf(value, indent) {
@@ -15,10 +15,10 @@
   const key = (name) => ({ __proto__: null, key: name });
   const entry = (name, value) => ({ __proto__: null, key: name, value: value ?? null });
   const kv = {
-    get: (name, fallback = null) => callNow('kv_get', key(name)) ?? fallback,
-    set: (name, value) => callNow('kv_set', entry(name, value)),
-    delete: (name) => callNow('kv_delete', key(name)),
-    keys: () => callNow('kv_keys'),
+    get: (name, fallback = null) => ask(id.kv_get, name) ?? fallback,
+    set: (name, value) => ask(id.kv_set, name, value ?? null),
+    delete: (name) => ask(id.kv_delete, name),
+    keys: () => ask(id.kv_keys),
     asyncGet: (name, fallback = null) => callLater('kv_get', key(name), (value) => value ?? fallback),
     asyncSet: (name, value) => callLater('kv_set', entry(name, value)),
     asyncDelete: (name) => callLater('kv_delete', key(name)),
@@ -28,15 +28,15 @@
   const at = (path) => ({ __proto__: null, path });
   const file = (path, content) => ({ __proto__: null, path, content });
   const fs = {
-    readText: (path) => callNow('fs_read', at(path)),
-    readJson: (path) => P.parse(callNow('fs_read', at(path))),
-    writeText: (path, text) => callNow('fs_write', file(path, text)),
-    writeJson: (path, value, indent = undefined) => callNow('fs_write', file(path, jsonOf(value, indent))),
-    listdir: (path) => callNow('fs_list', at(path)),
-    exists: (path) => callNow('fs_exists', at(path)),
-    stat: (path) => callNow('fs_stat', at(path)),
-    mkdir: (path) => callNow('fs_mkdir', at(path)),
-    remove: (path) => callNow('fs_remove', at(path)),
+    readText: (path) => ask(id.fs_read, path),
+    readJson: (path) => P.parse(ask(id.fs_read, path)),
+    writeText: (path, text) => ask(id.fs_write, path, text),
+    writeJson: (path, value, indent = undefined) => ask(id.fs_write, path, jsonOf(value, indent)),
+    listdir: (path) => ask(id.fs_list, path),
+    exists: (path) => ask(id.fs_exists, path),
+    stat: (path) => ask(id.fs_stat, path),
+    mkdir: (path) => ask(id.fs_mkdir, path),
+    remove: (path) => ask(id.fs_remove, path),
     asyncReadText: (path) => callLater('fs_read', at(path)),
     asyncReadJson: (path) => callLater('fs_read', at(path), (text) => P.parse(text)),
     asyncWriteText: (path, text) => callLater('fs_write', file(path, text)),

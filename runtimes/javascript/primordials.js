@@ -118,13 +118,14 @@
 
   // What the host reads and writes where it lies, so that neither costs a call
   // (`cells.rs` has the same layout).
-  const buffer = new ArrayBuffer(32);
+  const buffer = new ArrayBuffer(40);
   internals.cells = {
     buffer,
     random: new Uint32Array(buffer, 0, 4), // the state of Math.random
     timeOrigin: new Float64Array(buffer, 16, 1),
     waiting: new Uint32Array(buffer, 24, 1), // timers and immediates to come
     queued: new Uint32Array(buffer, 28, 1), // calls of the host's functions to be sent
+    answered: new Uint32Array(buffer, 32, 1), // what the host's last answer is
   };
 
   // Whether `probe(value)` works, that is, whether `value` really is what the

@@ -89,8 +89,8 @@
   }
 
   const named = {
-    setTimeout: (callback, delay, ...values) => add(callback, delay, false, values, 'setTimeout'),
-    setInterval: (callback, delay, ...values) => add(callback, delay, true, values, 'setInterval'),
+    setTimeout: (callback, delay = 0, ...values) => add(callback, delay, false, values, 'setTimeout'),
+    setInterval: (callback, delay = 0, ...values) => add(callback, delay, true, values, 'setInterval'),
     setImmediate(callback, ...values) {
       if (typeof callback !== 'function') {
         throw new P.TypeError('setImmediate: the first argument must be a function');

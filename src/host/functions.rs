@@ -157,6 +157,11 @@ impl Functions {
         let Some(name) = call.get("fn").and_then(Value::as_str) else {
             return Err(invalid("invalid call format: \"fn\" must name a function"));
         };
+        self.call_named(name, args)
+    }
+
+    /// Calls the function `name`.
+    pub(crate) fn call_named(&self, name: &str, args: Map<String, Value>) -> Answer {
         let Some(function) = self.named.get(name) else {
             return Err(builtin::absent(name));
         };
@@ -184,7 +189,8 @@ fn with_id(mut answer: Value, id: Option<Value>) -> Value {
     answer
 }
 
-fn failed(error: &HostError) -> Value {
+/// The answer that a guest gets of `error`.
+pub(crate) fn failed(error: &HostError) -> Value {
     json!({ "error": error.message(), "kind": error.kind().word() })
 }
 

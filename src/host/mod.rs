@@ -23,7 +23,7 @@ pub(crate) use device::{DEVICE, Device};
 pub use error::{HostError, HostErrorKind};
 pub(crate) use exchange::Exchange;
 pub(crate) use fs::{FileError, FileInfo, Files, Fs};
-pub(crate) use functions::Functions;
+pub(crate) use functions::{Functions, failed};
 pub(crate) use http::Http;
 pub(crate) use kv::Kv;
 pub(crate) use packages::Packages;

@@ -4,9 +4,10 @@ use super::{
     Data,
     exports::{Exports, address, pointer},
     imports::broken,
+    text,
 };
 use crate::{engine::Stop, instance::State};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use wasmi::{Caller, TypedFunc, WasmParams, WasmResults};
 
 /// Arguments that one host function may get. Ours take at most five; a
@@ -26,6 +27,20 @@ const TAG_BOOL: u32 = 1;
 const TAG_NULL: u32 = 2;
 const TAG_UNDEFINED: u32 = 3;
 const TAG_STRING: u32 = (-7_i32).cast_unsigned();
+
+/// The tags there are; in the upper half of a floating-point number is none.
+const TAGS: RangeInclusive<i32> = -9..=7;
+
+/// A value that is no object.
+pub(super) enum Plain {
+    Undefined,
+    Null,
+    Bool(bool),
+    Number(f64),
+    Text(String),
+    /// Anything else.
+    Other,
+}
 
 /// Why a host function gives no answer.
 pub(super) enum Failure {
@@ -149,6 +164,23 @@ impl<'a> Call<'a> {
             Some((TAG_NULL, _)) => Some("null".to_owned()),
             Some((TAG_UNDEFINED, _)) => Some("undefined".to_owned()),
             _ => None,
+        })
+    }
+
+    /// Argument `index`, if it is no object.
+    pub(super) fn plain_value(&mut self, index: usize) -> Result<Plain, Failure> {
+        Ok(match self.raw(index)? {
+            None | Some((TAG_UNDEFINED, _)) => Plain::Undefined,
+            Some((TAG_NULL, _)) => Plain::Null,
+            Some((TAG_BOOL, value)) => Plain::Bool(value != 0),
+            Some((TAG_INT, value)) => Plain::Number(f64::from(value.cast_signed())),
+            Some((tag, _)) if !TAGS.contains(&tag.cast_signed()) => {
+                Plain::Number(self.number(index)?)
+            }
+            Some(_) if self.is_string(index)? => {
+                Plain::Text(self.with_text(index, |bytes, _| text::characters(bytes))?)
+            }
+            Some(_) => Plain::Other,
         })
     }
 

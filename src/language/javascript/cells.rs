@@ -4,16 +4,40 @@
 //! engine, if it is the first one; these cells cost nothing. The layout is that
 //! of `internals.cells` in `primordials.js`.
 
-use super::program::Engine;
+use super::{call::Call, imports::broken, program::Engine};
 use crate::{engine::Stop, instance::Instance};
 
 /// Bytes of all cells.
-pub(super) const SIZE: usize = 32;
+pub(super) const SIZE: usize = 40;
 
 const RANDOM: usize = 0;
 const TIME_ORIGIN: usize = 16;
 const WAITING: usize = 24;
 const QUEUED: usize = 28;
+const ANSWERED: usize = 32;
+
+/// What the answer to a host function's call is.
+#[derive(Clone, Copy)]
+pub(super) enum Answered {
+    /// The value itself.
+    Plain = 0,
+    /// JSON text of the value.
+    Json = 1,
+    /// JSON text of an error.
+    Error = 2,
+    /// None: an argument is to be given as JSON.
+    Again = 3,
+}
+
+impl Call<'_> {
+    /// Says what the answer will be.
+    pub(super) fn tell(&mut self, what: Answered) -> Result<(), Stop> {
+        let at = self.data().cells.wrapping_add(ANSWERED as i32);
+        let value = (what as u32).to_le_bytes();
+        let written = self.exports.write(&mut self.caller, at, &value);
+        written.ok_or_else(|| broken("its cells lie outside its memory"))
+    }
+}
 
 impl Engine {
     /// Gives the runtime a state for `Math.random`, and the time at which

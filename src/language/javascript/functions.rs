@@ -7,14 +7,13 @@ use super::{
     answer::Answer,
     call::{Call, Failure},
     exports::address,
-    file_calls as files,
+    file_calls as files, host_calls,
     imports::broken,
     point::snapshot_point,
-    text::{self, whole_characters},
-    url,
+    text, url,
 };
 use crate::engine::Stop;
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 type Function = fn(&mut Call<'_>) -> Result<Answer, Failure>;
 
@@ -24,7 +23,8 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     // Often called first: the list is searched from the front.
     ("line", files::line),
     ("write", files::write),
-    ("call", host_call),
+    ("ask", host_calls::ask),
+    ("call", host_calls::call),
     ("monotonic", monotonic),
     ("proxy_target", proxy_target),
     ("getline", files::getline),
@@ -104,13 +104,6 @@ fn sleep(call: &mut Call<'_>) -> Result<Answer, Failure> {
     });
     call.state().wasi().clock().sleep(duration)?;
     Ok(Answer::Undefined)
-}
-
-/// The answer to a request of host functions, both as JSON.
-fn host_call(call: &mut Call<'_>) -> Result<Answer, Failure> {
-    let request = call.with_text(0, |text, _| whole_characters(text))?;
-    let functions = Arc::clone(&call.state().functions);
-    Ok(Answer::Text(functions.answer(&request).to_string()))
 }
 
 /// Names and values in turn, separated by NUL.

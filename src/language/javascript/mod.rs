@@ -20,6 +20,7 @@ mod event_loop;
 mod exports;
 mod file_calls;
 mod functions;
+mod host_calls;
 mod imports;
 mod modules;
 mod point;
@@ -51,6 +52,8 @@ pub(crate) struct Data {
     exports: Option<exports::Exports>,
     rejections: rejections::Rejections,
     streams: stream::Streams,
+    /// Where `cells.rs` finds what it shares with the runtime.
+    cells: i32,
     /// Where relative paths begin.
     cwd: Option<String>,
     /// What the engine calls the main program.

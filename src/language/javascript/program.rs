@@ -174,6 +174,7 @@ impl Engine {
         *data = Data {
             exports: Some(self.exports),
             streams,
+            cells: self.handles.cells,
             main_name: program.name.clone(),
             guest_path: data.guest_path.take(),
             ..Data::default()

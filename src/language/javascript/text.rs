@@ -64,6 +64,21 @@ pub(super) fn base64_decode(call: &mut Call<'_>) -> Result<Answer, Failure> {
         .map_err(|error| Failure::Type(format!("the text is not Base64: {error}")))
 }
 
+/// The engine's text, which is UTF-8 but for lone surrogates: these are no
+/// characters, and become U+FFFD.
+pub(super) fn characters(bytes: &[u8]) -> String {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return text.to_owned();
+    }
+    let mut bytes = bytes.to_vec();
+    for at in 0..bytes.len() {
+        if let Some([0xed, 0xa0..=0xbf, _]) = bytes.get(at..at + 3) {
+            bytes[at..at + 3].copy_from_slice("\u{fffd}".as_bytes());
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// JSON text as the engine writes it, without its escapes of lone surrogates:
 /// these are no characters, and become U+FFFD.
 pub(super) fn whole_characters(json: &[u8]) -> Vec<u8> {
@@ -89,7 +104,14 @@ pub(super) fn whole_characters(json: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::whole_characters;
+    use super::{characters, whole_characters};
+
+    #[test]
+    fn one_character_for_one_surrogate() {
+        let text = characters(b"a\xed\xa0\x80\xed\xbf\xbfb\xed\x9f\xbf");
+        assert_eq!(text, "a\u{fffd}\u{fffd}b\u{d7ff}");
+        assert_eq!(characters(b"\xed\xa0"), "\u{fffd}\u{fffd}");
+    }
 
     #[test]
     fn lone_surrogates_are_no_characters() {
