@@ -2,7 +2,7 @@
 
 use super::{DeadlineBy, Sandbox};
 use crate::{
-    Error, ErrorKind, Grants, Language, Program,
+    Error, ErrorKind, Grants, Kv as Grant, Language, Program,
     engine::Meter,
     files::RunFiles,
     host::{self, Device, Exchange, Fs, Functions, Http, Kv, Packages},
@@ -11,6 +11,7 @@ use crate::{
     wasi::{Beginning, Clock, Context, PREPARING, Random, Root, Stdio},
 };
 use std::{
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -30,25 +31,23 @@ impl Sandbox {
         Ok((clock, random))
     }
 
-    /// The functions that the guest can call: those its grants bring, and the
-    /// caller's.
-    fn host_functions(
-        &self,
-        clock: &Clock,
-        files: &RunFiles,
-        meter: &Arc<Meter>,
-        packages: Option<Arc<Packages>>,
-    ) -> Result<Functions, Error> {
-        let clock = clock.clone();
-        let has_mounts = !self.grants.mounts.is_empty();
-        let built_in = host::functions(&host::Setting {
-            unix_time: Arc::new(move || clock.unix_time()),
-            kv: Kv::open(&self.grants.kv)?,
-            fs: has_mounts.then(|| Arc::new(Fs::new(Box::new(files.clone()), &self.limits))),
-            http: Http::granted(&self.grants, &self.limits, meter)?,
-            packages,
-        });
-        Ok(built_in.and(&self.functions).into())
+    /// The values by key that the guest may keep. They must not be in a file that
+    /// it can write itself: it could change what was found to be whole.
+    fn kv(&self, root: &Root) -> Result<Option<Arc<Kv>>, Error> {
+        if let Grant::File(file) = &self.grants.kv {
+            let folder = file.parent().filter(|path| !path.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new("."));
+            let paths = [file, folder];
+            if let Some(guest) = paths.iter().find_map(|path| root.writable_mount(path)) {
+                let message = format!(
+                    "the kv file {} lies where the guest may write, in the mount {guest}; \
+                     put it elsewhere, or mount that read-only",
+                    file.display()
+                );
+                return Err(Error::new(ErrorKind::Grant, message));
+            }
+        }
+        Kv::open(&self.grants.kv)
     }
 
     /// The host's side of the run.
@@ -90,7 +89,16 @@ impl Sandbox {
             .as_deref()
             .and_then(|path| root.guest_path(path));
         let files = RunFiles::default();
-        let functions = Arc::new(self.host_functions(&clock, &files, &meter, packages)?);
+        let has_mounts = !self.grants.mounts.is_empty();
+        let times = clock.clone();
+        let built_in = host::functions(&host::Setting {
+            unix_time: Arc::new(move || times.unix_time()),
+            kv: self.kv(&root)?,
+            fs: has_mounts.then(|| Arc::new(Fs::new(Box::new(files.clone()), &self.limits))),
+            http: Http::granted(&self.grants, &self.limits, &meter)?,
+            packages,
+        });
+        let functions = Arc::new(Functions::from(built_in.and(&self.functions)));
         let shared = Arc::clone(&functions);
         root = root.with_device(host::DEVICE, move || {
             Box::new(Device::new(Arc::clone(&shared)))

@@ -183,6 +183,16 @@ impl Root {
             .map(|(_, guest)| guest)
     }
 
+    /// The guest path of a mount in which a host path lies and the guest may
+    /// write.
+    pub(crate) fn writable_mount(&self, host: &Path) -> Option<&str> {
+        let host = host.canonicalize().ok()?;
+        let mut mounts = self.0.mounts.iter();
+        let found = mounts
+            .find(|mounted| mounted.mode > MountMode::ReadOnly && host.starts_with(&mounted.host));
+        found.map(|mounted| &*mounted.point)
+    }
+
     /// This root for those that don't keep it. What is added to it later is
     /// added to another.
     pub(crate) fn downgrade(&self) -> WeakRoot {

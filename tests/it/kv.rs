@@ -223,6 +223,31 @@ fn what_is_no_kv_file_is_refused_and_left_as_it_is() {
 }
 
 #[test]
+fn a_file_that_the_guest_could_write_is_refused() {
+    let dir = Dir::new();
+    let word = kv_file(&dir, "sub/values");
+    dir.write("sub/other", "");
+    let run = |mode: &str| {
+        let mount = dir.mount("/data", mode);
+        python(&[&word, "--mount", &mount], "print(call('kv_keys'))")
+    };
+    // Also where it is not there yet.
+    run("rw").exits(1).says(&[
+        "sub/values",
+        "where the guest may write, in the mount /data;",
+    ]);
+    assert!(!dir.exists("sub/values"));
+    run("ro").prints("[]\n");
+    run("rwc")
+        .exits(1)
+        .says(&["sub/values", "in the mount /data;"]);
+    let single = format!("/v:{}:rw", dir.path().join("sub/values").display());
+    let twice = format!("/w:{}:ro", dir.path().join("sub").display());
+    let ran = python(&[&word, "--mount", &single, "--mount", &twice], "pass");
+    ran.exits(1).says(&["sub/values", "in the mount /v;"]);
+}
+
+#[test]
 fn a_damaged_file_is_refused_when_the_run_starts() {
     let dir = Dir::new();
     let word = kv_file(&dir, "values");
