@@ -2,7 +2,7 @@
 //! `install_pkg`, as objects, functions and coroutines. The programs are in
 //! `tests/python/host`; each checks itself.
 
-use crate::support::{Dir, Way, both_ways, dormouse};
+use crate::support::{Dir, Way, both_ways, dormouse, has_pip, install};
 use dormouse::{HostError, HostFunctions, Language, Outcome, Program, Sandbox};
 use serde_json::{Map, Value};
 use std::{
@@ -23,6 +23,13 @@ both_ways! {
     tracebacks_show_the_programs_frames,
     calls_of_the_embedders_functions,
     concurrent_calls_are_one_batch,
+}
+
+#[cfg(feature = "http")]
+both_ways! {
+    requests_by_the_host,
+    clients_of_the_standard_library,
+    clients_from_packages,
 }
 
 fn program(name: &str) -> PathBuf {
@@ -169,4 +176,84 @@ fn concurrent_calls_are_one_batch() {
     let source = std::fs::read(program("batches.py")).expect("it is there");
     let outcome = embedded(Program::script("batches.py", source), shown());
     prints(&outcome, "ok\n");
+}
+
+/// Serves what the programs ask for; its URL, and one at which nobody is.
+#[cfg(feature = "http")]
+fn served() -> [String; 2] {
+    use crate::server::{Received, Server, Stream, redirect, respond};
+    let answer = |request: &Received, stream: &mut dyn Stream| {
+        let path = request.line.split(' ').nth(1).unwrap_or_default();
+        let (first, rest) = path[1..].split_once('/').unwrap_or((&path[1..], ""));
+        match first {
+            "mirror" => {
+                let kind = request.headers.get("content-type");
+                let kind = format!("X-Type: {}\r\n", kind.map_or("", String::as_str));
+                respond(stream, "200 OK", &kind, &request.body);
+            }
+            "status" => respond(stream, &format!("{rest} Status"), "", b"status"),
+            "json" => respond(stream, "200 OK", "", r#"{"a": ["ä", null]}"#.as_bytes()),
+            "latin" => {
+                let kind = "Content-Type: text/plain; charset=latin-1\r\n";
+                respond(stream, "200 OK", kind, b"h\xe4");
+            }
+            "large" => respond(stream, "200 OK", "", &[b'x'; 2 << 20]),
+            slow if slow.starts_with("slow") => {
+                std::thread::sleep(Duration::from_millis(200));
+                respond(stream, "200 OK", "", path.as_bytes());
+            }
+            _ => redirect(request, stream),
+        }
+    };
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let nobody = nobody.local_addr().expect("it is bound");
+    [Server::new(answer).url(), format!("http://{nobody}")]
+}
+
+#[cfg(feature = "http")]
+#[track_caller]
+fn asks_a_server(options: &[&str], name: &str) {
+    let file = program(name);
+    let [base, nobody] = served();
+    let file = file.to_str().expect("UTF-8");
+    let ran = dormouse(
+        [
+            &["run", "--allow-host", "127.0.0.1"],
+            options,
+            &[file, &base, &nobody],
+        ]
+        .concat(),
+    );
+    ran.exits(0);
+    assert_eq!(ran.text(), "ok\n", "{}", ran.stderr);
+}
+
+#[cfg(feature = "http")]
+fn requests_by_the_host() {
+    asks_a_server(&[], "http.py");
+}
+
+#[cfg(feature = "http")]
+fn clients_of_the_standard_library() {
+    asks_a_server(&[], "clients.py");
+}
+
+#[cfg(feature = "http")]
+fn clients_from_packages() {
+    if !has_pip("requests and httpx in the sandbox") {
+        return;
+    }
+    let packages = Dir::new();
+    install(packages.path(), &["requests", "httpx"]);
+    let mount = packages.mount("/packages", "ro");
+    // Compiling what they import takes a debug build long.
+    let options = [
+        "--timeout",
+        "300s",
+        "--mount",
+        &mount,
+        "--env",
+        "PYTHONPATH=/packages",
+    ];
+    asks_a_server(&options, "packages.py");
 }
