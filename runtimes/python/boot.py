@@ -10,7 +10,6 @@ import sys
 
 FOUND = frozenset(sys.modules)
 
-import builtins
 import errno
 import gc
 import os
@@ -27,17 +26,16 @@ from marshal import loads
 FOLDER = os.path.dirname(__file__)
 sys.path.insert(0, FOLDER)
 import absent
-import api
+import given
 import host
 import leave
 import loop
 import point
 import session
 import tls
-import web
 import wire
 
-OURS = "absent api capture host leave loop park point session tls web wire".split()
+OURS = "absent api capture given host leave loop park point session tls web wire".split()
 
 CAPTURING = "capture" in sys.argv
 if CAPTURING:
@@ -48,6 +46,7 @@ absent.install()
 loop.install()
 wire.install()
 absent.STAND_INS["ssl"] = tls.fill
+given.install()
 host.channel = CHANNEL
 
 # How much of what the host says is read at a time. Less means that there is no
@@ -106,39 +105,6 @@ def add_missing():
 
 
 add_missing()
-
-# What programs find in `dormouse`; all but the kinds of errors and what only
-# answers have also by name alone.
-BY_NAME = {
-    name: value
-    for module, names in (
-        (api, "call async_call run_async install_pkg async_install_pkg time_now"),
-        (api, "kv kv_get kv_set kv_delete kv_keys"),
-        (api, "fs fs_read fs_write fs_list fs_exists fs_mkdir fs_remove fs_stat"),
-        (web, "http http_get"),
-    )
-    for name in names.split()
-    for value in [vars(module)[name]]
-}
-
-
-def fill(module):
-    """Makes `module` what programs import as `dormouse`."""
-    module.__doc__ = "What Dormouse gives a program."
-    given = {
-        **BY_NAME,
-        "snapshot_point": point.snapshot_point,
-        "Headers": web.Headers,
-        "Response": web.Response,
-        "HostError": host.HostError,
-        **{kind.__name__: kind for kind in host.ERRORS.values()},
-    }
-    module.__all__ = list(given)
-    vars(module).update(given)
-
-
-absent.STAND_INS["dormouse"] = fill
-vars(builtins).update(BY_NAME)
 
 
 def start(request):

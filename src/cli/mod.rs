@@ -12,6 +12,7 @@ mod progress;
 mod run;
 mod snapshot;
 mod split;
+mod stubs;
 mod units;
 
 pub use crate::engine::mapping::Heap;
@@ -81,6 +82,7 @@ fn dispatch(matches: &ArgMatches, guest_args: Vec<OsString>) -> Result<ExitCode,
         Some(("bundle", matches)) => bundle::run(matches),
         Some(("guest", matches)) => guest::run(matches),
         Some(("deps", matches)) => deps::run(matches),
+        Some(("stubs", matches)) => stubs::run(matches),
         Some(("completions", matches)) => Ok(completions(matches)),
         _ => {
             let _ = command().print_help();
@@ -104,6 +106,7 @@ fn command() -> Command {
         .subcommand(bundle::command())
         .subcommand(guest::command())
         .subcommand(deps::command())
+        .subcommand(stubs::command())
         .subcommand(
             Command::new("completions")
                 .about("Print a completion script for a shell")

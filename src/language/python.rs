@@ -73,11 +73,12 @@ macro_rules! files {
         )),*]
     };
 }
-const FILES: [(&str, &[u8]); 13] = files!(
+const FILES: [(&str, &[u8]); 14] = files!(
     "boot.py",
     "absent.py",
     "api.py",
     "capture.py",
+    "given.py",
     "host.py",
     "leave.py",
     "loop.py",

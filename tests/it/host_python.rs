@@ -2,11 +2,12 @@
 //! `install_pkg`, as objects, functions and coroutines. The programs are in
 //! `tests/python/host`; each checks itself.
 
-use crate::support::{Dir, Way, both_ways, dormouse, has_pip, install};
+use crate::support::{Dir, Way, both_ways, dormouse, has_pip, install, run};
 use dormouse::{HostError, HostFunctions, Language, Outcome, Program, Sandbox};
 use serde_json::{Map, Value};
 use std::{
     path::{Path, PathBuf},
+    process::Command,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -23,6 +24,7 @@ both_ways! {
     tracebacks_show_the_programs_frames,
     calls_of_the_embedders_functions,
     concurrent_calls_are_one_batch,
+    stubs_say_what_there_is,
 }
 
 #[cfg(feature = "http")]
@@ -30,6 +32,7 @@ both_ways! {
     requests_by_the_host,
     clients_of_the_standard_library,
     clients_from_packages,
+    the_example_runs,
 }
 
 fn program(name: &str) -> PathBuf {
@@ -256,4 +259,97 @@ fn clients_from_packages() {
         "PYTHONPATH=/packages",
     ];
     asks_a_server(&options, "packages.py");
+}
+
+fn stubs_say_what_there_is() {
+    let dir = Dir::new();
+    let folder = dir.path().join("new");
+    let folder = folder.to_str().expect("UTF-8");
+    let ran = Way::Woken.with(|| dormouse(["stubs", folder]));
+    ran.exits(0);
+    assert!(ran.text().contains("dormouse.pyi\n"), "{}", ran.text());
+    checks_itself(&["--mount", &format!("/stubs:{folder}")], "stubs.py");
+    let nowhere = dir.write("file", "");
+    let nowhere = nowhere.to_str().expect("UTF-8");
+    let ran = Way::Woken.with(|| dormouse(["stubs", nowhere]));
+    ran.exits(1).says(&["can't make the folder", nowhere]);
+}
+
+fn example() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/python/everything.py")
+}
+
+#[cfg(feature = "http")]
+fn the_example_runs() {
+    let dir = Dir::new();
+    let [base, _] = served();
+    let (example, mount) = (example(), dir.mount("/data", "rwc"));
+    let ran = dormouse([
+        "run",
+        "--kv",
+        "--allow-host",
+        "127.0.0.1",
+        "--mount",
+        &mount,
+        example.to_str().expect("UTF-8"),
+        &base,
+    ]);
+    ran.exits(0);
+    assert!(
+        ran.text().contains("POST / HTTP/1.1 True\n"),
+        "{}",
+        ran.text()
+    );
+    assert!(ran.text().ends_with("\nTrue\n"), "{}", ran.text());
+    assert!(dir.exists("done"));
+}
+
+/// What mypy makes of the stubs, of the example, and of wrong uses.
+#[test]
+fn mypy_agrees() {
+    let what = "mypy over the stubs";
+    if !has_pip(what) {
+        return;
+    }
+    let dir = Dir::new();
+    let python = dir.path().join("venv/bin/python");
+    let made = run(Command::new("python3")
+        .args(["-m", "venv"])
+        .arg(dir.path().join("venv")));
+    let mypy = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "mypy",
+    ];
+    if !made.status.success() || !run(Command::new(&python).args(mypy)).status.success() {
+        eprintln!("SKIPPED: {what}: pip can't install mypy");
+        return;
+    }
+    let stubs = dir.path().join("stubs");
+    dormouse([Path::new("stubs"), &stubs]).exits(0);
+    let check = |file: &Path| {
+        run(Command::new(&python)
+            .args(["-m", "mypy", "--strict", "--python-version", "3.12"])
+            .args(["--cache-dir", "/dev/null"])
+            .arg(file)
+            .env("MYPYPATH", &stubs))
+    };
+    let ran = check(&example());
+    assert!(ran.status.success(), "{}{}", ran.text(), ran.stderr);
+    let ran = check(&stubs.join("dormouse.pyi"));
+    assert!(ran.status.success(), "{}{}", ran.text(), ran.stderr);
+    let wrong = dir.write(
+        "wrong.py",
+        "from dormouse import fs, http, kv\n\
+         kv.get(1)\n\
+         http.get('http://x', 'header')\n\
+         x: int = fs.read_text('/x')\n\
+         kv.nothing\n",
+    );
+    let ran = check(&wrong);
+    ran.exits(1);
+    assert!(ran.text().contains("Found 4 errors"), "{}", ran.text());
 }
