@@ -4,6 +4,7 @@
   'use strict';
   const P = internals.primordials;
   const MAX_BATCH = 1024; // calls that the host takes at a time
+  const MAX_TEXT = 4 << 20; // characters of their requests, or one more
   const { queued, answered } = internals.cells; // queued[0]: as many as `queue` has
 
   // What the host can't or won't do. `code` says of what kind it is.
@@ -131,8 +132,10 @@
     const calls = [];
     const requests = [];
     let next = 0;
-    for (; next < queue.length && calls.length < MAX_BATCH; next++) {
+    let text = 0;
+    for (; next < queue.length && calls.length < MAX_BATCH && text < MAX_TEXT; next++) {
       if (queue[next].request === undefined) continue;
+      text += queue[next].request.length;
       requests[calls.length] = queue[next].request;
       calls[calls.length] = queue[next];
     }
@@ -141,6 +144,12 @@
     if (calls.length === 0) return;
     const answers = P.parse(host.call(`[${P.join(requests, ',')}]`));
     for (let i = 0; i < calls.length; i++) settle(calls[i], P.isArray(answers) ? answers[i] : answers);
+  };
+
+  // What a piece of a session leaves unsent when it ends by an error.
+  internals.clearCalls = () => {
+    queue = [];
+    queued[0] = 0;
   };
 
   const { callNow, callLater } = internals;

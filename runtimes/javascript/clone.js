@@ -123,7 +123,7 @@
     return copy;
   }
 
-  internals.global('structuredClone', function structuredClone(value, options) {
+  internals.global('structuredClone', function structuredClone(value, options = undefined) {
     if (arguments.length === 0) throw new P.TypeError('structuredClone: a value is wanted');
     const transfer = options?.transfer ?? [];
     const seen = new P.Map();

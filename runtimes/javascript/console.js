@@ -122,7 +122,7 @@
     debug: log,
     warn: logError,
     error: logError,
-    dir: (value, options) => write(OUT, inspect(value, options)),
+    dir: (value, options = undefined) => write(OUT, inspect(value, options)),
     dirxml: log,
     assert(condition, ...values) {
       if (condition) return;
@@ -162,7 +162,7 @@
     table,
   };
 
-  function table(data, only) {
+  function table(data, only = undefined) {
     if (typeof data !== 'object' || data === null) return log(data);
     const rows = [];
     const add = (index, value) => (rows[rows.length] = { index: `${index}`, value });

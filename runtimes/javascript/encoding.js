@@ -93,7 +93,7 @@
       return this.#ignoreBOM;
     }
 
-    decode(input, options) {
+    decode(input = undefined, options = undefined) {
       const stream = !!options?.stream;
       let { buffer, offset, length } = input === undefined
         ? { buffer: new ArrayBuffer(0), offset: 0, length: 0 }

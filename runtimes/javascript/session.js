@@ -64,6 +64,7 @@
         return describe(value);
       case 'forget':
         internals.clearTimers();
+        internals.clearCalls();
         return '';
       case 'complete': {
         const parts = P.split(value, '\0');

@@ -38,7 +38,7 @@
       this.#changed(this.toString());
     }
 
-    delete(name, value) {
+    delete(name, value = undefined) {
       const matches = matcher(name, value);
       this.#list = filter(this.#list, (pair) => !matches(pair));
       this.#changed(this.toString());
@@ -54,7 +54,7 @@
       return found;
     }
 
-    has(name, value) {
+    has(name, value = undefined) {
       return filter(this.#list, matcher(name, value)).length > 0;
     }
 
@@ -77,7 +77,7 @@
       this.#changed(this.toString());
     }
 
-    forEach(callback, thisArg) {
+    forEach(callback, thisArg = undefined) {
       for (let i = 0; i < this.#list.length; i++) {
         const [name, value] = this.#list[i];
         P.apply(callback, thisArg, [value, name, this]);
@@ -218,7 +218,7 @@
     #fields;
     #params;
 
-    constructor(url, base) {
+    constructor(url, base = undefined) {
       this.#fields = parse(url, base);
       if (this.#fields === undefined) {
         const error = new P.TypeError(`Invalid URL: '${url}'${base === undefined ? '' : ` with base '${base}'`}`);
@@ -227,11 +227,11 @@
       }
     }
 
-    static parse(url, base) {
+    static parse(url, base = undefined) {
       return URL.canParse(url, base) ? new URL(url, base) : null;
     }
 
-    static canParse(url, base) {
+    static canParse(url, base = undefined) {
       return parse(url, base) !== undefined;
     }
 

@@ -15,6 +15,7 @@ mod host_python;
 mod http;
 mod images;
 mod javascript;
+mod javascript_types;
 mod kv;
 mod leaving;
 mod limits;
