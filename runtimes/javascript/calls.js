@@ -33,6 +33,8 @@
   // Objects without a prototype: nothing that a program does to Object.prototype
   // gets into a request.
   const requestOf = (name, args) => P.stringify({ __proto__: null, fn: name, args });
+  // The same for a name of ours: only the arguments are written by the engine.
+  const requestTo = (name, args) => (args === undefined ? `{"fn":"${name}"}` : `{"fn":"${name}","args":${P.stringify(args)}}`);
 
   internals.callNow = (name, args) => {
     const answer = P.parse(host.call(requestOf(name, args)));
@@ -88,8 +90,8 @@
 
   // Queues a call; `convert` makes what the promise is fulfilled with of what
   // the host answers. What it returns can be dropped before it is sent.
-  const enqueue = (name, args, convert) => {
-    const call = { request: requestOf(name, args), convert, error: new HostError() };
+  const enqueue = (request, convert) => {
+    const call = { request, convert, error: new HostError() };
     call.promise = new P.Promise((resolve, reject) => {
       call.resolve = resolve;
       call.reject = reject;
@@ -99,15 +101,17 @@
     return call;
   };
   internals.enqueue = enqueue;
+  internals.requestTo = requestTo;
 
   // Rejects, never throws: as an async function.
-  internals.callLater = (name, args, convert) => {
+  const later = (write, name, args, convert) => {
     try {
-      return enqueue(name, args, convert).promise;
+      return enqueue(write(name, args), convert).promise;
     } catch (error) {
       return new P.Promise((_, reject) => reject(error));
     }
   };
+  internals.callLater = (name, args = undefined, convert = undefined) => later(requestTo, name, args, convert);
 
   internals.drop = (call, reason) => {
     call.request = undefined; // it stays in the queue, and is left out
@@ -152,10 +156,10 @@
     queued[0] = 0;
   };
 
-  const { callNow, callLater } = internals;
+  const { callNow } = internals;
   const functions = {
     call: (name, args = undefined) => callNow(name, args),
-    asyncCall: (name, args = undefined) => callLater(name, args),
+    asyncCall: (name, args = undefined) => later(requestOf, name, args),
     // Promises settle by themselves: neither of these two is needed any more.
     runAsync: (...promises) => P.promiseAll(promises),
     flushAsync() {

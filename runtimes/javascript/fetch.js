@@ -5,6 +5,7 @@
   const P = internals.primordials;
   const { signals } = internals;
   const { Headers, URL, URLSearchParams } = globalThis;
+  const custom = P.Symbol.for('nodejs.util.inspect.custom');
 
   // What a body is given as: `{ text }` or `{ bytes }`, and its content's type.
   // Objects of no known kind are JSON where `json` says so, else text.
@@ -190,6 +191,10 @@
     clone() {
       return new Request(this);
     }
+
+    [custom](depth, options, inspect) {
+      return `Request ${inspect({ method: this.#method, url: this.#url, headers: this.#headers })}`;
+    }
   }
   internals.tag(Request, 'Request');
   const { AbortController } = globalThis;
@@ -301,6 +306,11 @@
       copy.#type = this.#type;
       return copy;
     }
+
+    [custom](depth, options, inspect) {
+      const shown = { status: this.#status, statusText: this.#statusText, url: this.#url, headers: this.#headers };
+      return `Response ${inspect(shown)}`;
+    }
   }
   internals.tag(Response, 'Response');
   const GIVEN = {}; // nobody else has it: an answer of the host's
@@ -353,7 +363,7 @@
 
   async function fetch(input, init = undefined) {
     const { args, url, signal, redirect } = request(input, init);
-    const call = internals.enqueue('http_request', args, (answer) => {
+    const call = internals.enqueue(internals.requestTo('http_request', args), (answer) => {
       const response = received(answer, url);
       if (redirect === 'error' && response.status >= 300 && response.status < 400 && response.headers.has('location')) {
         throw new P.TypeError('fetch failed: the server redirects, and `redirect` is "error"');

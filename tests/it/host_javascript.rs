@@ -1,6 +1,8 @@
 //! What JavaScript programs reach the host by: the programs in
 //! `tests/javascript/host/`, errors, batches, and who sees what.
 
+#[cfg(feature = "http")]
+use crate::server::{Received, Server, Stream, redirect, respond};
 use crate::support::{Dir, Ran, Way, both_ways, command, dormouse, run};
 use dormouse::{
     Grants, HostError, HostErrorKind, HostFunctions, Kv, Language, Mount, MountMode, Outcome,
@@ -20,6 +22,7 @@ both_ways! {
     events_signals_headers_and_bodies_are_all_there,
     values_are_kept_by_key,
     files_are_read_and_written,
+    requests_are_sent_and_answered,
     grants_end_with_their_run,
     an_embedders_functions_are_called,
     errors_say_what_where_and_of_what_kind,
@@ -80,6 +83,42 @@ fn files_are_read_and_written() {
     dormouse(["--mount", &mount, "-l", "js", "-c", source])
         .prints("two not_granted: permission denied: read-only mount,not_granted: permission denied: cannot create directories\n");
 }
+
+/// What `http.js` asks for.
+#[cfg(feature = "http")]
+fn answer(request: &Received, stream: &mut dyn Stream) {
+    match request.path() {
+        "/json" => respond(stream, "200 OK", "", "{\"a\":[1,\"ü\"]}".as_bytes()),
+        "/bytes" => respond(stream, "200 OK", "Content-Type: image/x\r\n", b"\xff\0a"),
+        "/status/404" => respond(stream, "404 Not Found", "", b"none"),
+        "/slow" => {
+            std::thread::sleep(Duration::from_millis(200));
+            respond(stream, "200 OK", "", b"slow");
+        }
+        _ => redirect(request, stream),
+    }
+}
+
+#[cfg(feature = "http")]
+fn requests_are_sent_and_answered() {
+    let server = Server::new(answer);
+    let host = server.address.to_string();
+    program(
+        "http.js",
+        &["--allow-host", &host, "--allow-host", "127.0.0.1:1"],
+        &[&server.url()],
+    )
+    .prints("ok\n");
+    assert!(
+        server
+            .received()
+            .iter()
+            .all(|request| request.path() != "/never")
+    );
+}
+
+#[cfg(not(feature = "http"))]
+fn requests_are_sent_and_answered() {}
 
 /// In one process.
 fn grants_end_with_their_run() {

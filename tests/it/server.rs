@@ -19,7 +19,7 @@ pub(crate) struct Received {
 }
 
 impl Received {
-    fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.line.split(' ').nth(1).unwrap_or_default()
     }
 }
