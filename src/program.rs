@@ -24,6 +24,8 @@ pub(crate) enum Entry {
     Script(Vec<u8>),
     /// Nothing yet: a session, which runs source text piece by piece.
     Session,
+    /// A copy of a session.
+    Copy,
     /// A Python module found by the guest (`-m`).
     Module(String),
     /// A Wasm module's `_start`, or `_initialize` alone.
@@ -53,6 +55,11 @@ impl Program {
     /// A session.
     pub(crate) fn session() -> Self {
         Self::new(Entry::Session, "-c")
+    }
+
+    /// A copy of one.
+    pub(crate) fn copy() -> Self {
+        Self::new(Entry::Copy, "-c")
     }
 
     /// A Wasm program, from its `_start`; `name` is its `argv[0]`.

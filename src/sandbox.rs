@@ -6,6 +6,7 @@ use crate::{
     Error, ErrorKind, Grants, HostFunctions, Image, Language, Limits, Outcome, Output, Program,
     Session, Status, Stdin, Trap,
     engine::{Metering, Stop, ahead},
+    host::{Kv, Packages},
     instance::{Failure, Instance, State},
     language,
     locate::{Trapped, locate},
@@ -13,7 +14,10 @@ use crate::{
     wasi::Secret,
 };
 use dormouse_snapshot::{COVERAGE, CURRENT_FUNCTION, counts};
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// A run in the making: an image, what it may reach, and what bounds it.
 ///
@@ -32,6 +36,12 @@ pub struct Sandbox {
     grants: Grants,
     limits: Limits,
     functions: HostFunctions,
+    /// What the guest keeps by key, once it is opened.
+    kv: Option<Arc<Kv>>,
+    /// What it may have installed, once that is known.
+    packages: Option<Arc<Packages>>,
+    /// What the monotonic clock of a copy goes on from.
+    goes_on_at: Option<Duration>,
     stdin: Stdin,
     stdout: Output,
     stderr: Output,
@@ -62,6 +72,9 @@ impl Sandbox {
             grants: Grants::default(),
             limits: Limits::default(),
             functions: HostFunctions::default(),
+            kv: None,
+            packages: None,
+            goes_on_at: None,
             stdin: Stdin::default(),
             stdout: Output::default(),
             stderr: Output::default(),
@@ -188,7 +201,7 @@ impl Sandbox {
         let program = Program::session();
         check_program(&self.image, &program)?;
         let state = self.state(Instant::now(), &program)?;
-        Session::open(self.image, state, self.limits)
+        Session::open(self, state)
     }
 
     fn run_once(&mut self, started: Instant, program: &Program) -> Result<Ran, Error> {
@@ -263,6 +276,10 @@ impl Sandbox {
         Ok(instance)
     }
 
+    pub(crate) fn session_limits(&self) -> &Limits {
+        &self.limits
+    }
+
     pub(crate) fn image(&self) -> &Image {
         &self.image
     }
@@ -312,7 +329,10 @@ fn check_program(image: &Image, program: &Program) -> Result<(), Error> {
         (None, Entry::Start | Entry::Invoke { .. }) => None,
         (None, _) => Some("a Wasm module runs no source code"),
         (Some(Language::JavaScript), Entry::Module(_)) => Some("only Python has modules to run"),
-        (Some(_), Entry::Code(_) | Entry::Script(_) | Entry::Module(_) | Entry::Session) => None,
+        (
+            Some(_),
+            Entry::Code(_) | Entry::Script(_) | Entry::Module(_) | Entry::Session | Entry::Copy,
+        ) => None,
         (Some(_), _) => Some("exports can only be called of a plain Wasm module"),
     };
     match problem {

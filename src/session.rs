@@ -5,7 +5,8 @@ use crate::{
     engine::{Meter, Metering, Stop},
     instance::{Failure, Instance, State},
     language::session::{Question, Reply, Session as Language},
-    sandbox::status_of,
+    program::Program,
+    sandbox::{Sandbox, status_of},
 };
 use std::{
     fmt,
@@ -51,7 +52,7 @@ const CLOSED: &str = "session closed";
 
 /// A guest that waits.
 struct Live {
-    image: Image,
+    sandbox: Sandbox,
     instance: Instance,
     language: Language,
 }
@@ -71,35 +72,30 @@ impl Interrupter {
 }
 
 impl Session {
-    /// A session of `image`, with `state` as the host's side of it.
-    pub(crate) fn open(image: Image, state: State, limits: Limits) -> Result<Self, Error> {
-        let meter = Arc::clone(&state.meter);
-        meter.listen();
-        let reserving = image.reserve(Metering::On, limits.memory);
-        let prepared = image.prepared(Metering::On)?;
-        let mut instance = match Instance::of(prepared, state, reserving) {
-            Ok(instance) => instance,
-            Err(Failure::Error(error)) => return Err(error),
-            Err(Failure::Stop(stop, state)) => {
-                return Err(failed(&status_of(Err(&stop), &state)));
-            }
-        };
-        let language = match Language::begin(&image, &mut instance)? {
-            Ok(language) => language,
-            Err(stop) => return Err(failed(&status_of(Err(&stop), instance.state()))),
-        };
+    /// A session in `sandbox`, with `state` as the host's side of it.
+    pub(crate) fn open(sandbox: Sandbox, state: State) -> Result<Self, Error> {
+        let image = sandbox.image().clone();
+        let mut instance = instance(&image, state, sandbox.session_limits().memory)?;
+        match Language::begin(&image, &mut instance)? {
+            Ok(language) => Ok(Self::of(sandbox, instance, language)),
+            Err(stop) => Err(failed(&status_of(Err(&stop), instance.state()))),
+        }
+    }
+
+    fn of(sandbox: Sandbox, mut instance: Instance, language: Language) -> Self {
         instance.settle();
-        let live = Live {
-            image,
-            instance,
-            language,
-        };
-        Ok(Self {
+        let meter = Arc::clone(&instance.state().meter);
+        meter.listen();
+        Self {
             meter,
-            limits,
-            live: Mutex::new(Some(live)),
+            limits: sandbox.session_limits().clone(),
+            live: Mutex::new(Some(Live {
+                sandbox,
+                instance,
+                language,
+            })),
             over: OnceLock::new(),
-        })
+        }
     }
 
     /// Runs `code`, under the limits of the session's sandbox.
@@ -153,6 +149,36 @@ impl Session {
     pub fn complete(&self, text: &str, cursor: usize) -> Result<Vec<String>, Error> {
         let text = text.get(..cursor).unwrap_or(text);
         Ok(self.reply(Question::Complete(text))?.names)
+    }
+
+    /// An independent copy of the session as it is now.
+    ///
+    /// It has the same grants, limits and host functions; of what is kept by key
+    /// in memory and in `/tmp` it has a copy; random numbers are drawn anew. Its
+    /// stdin is empty, and its output is captured.
+    ///
+    /// # Errors
+    ///
+    /// When the session is closed or busy; when its program has files open; when
+    /// it is one of Python that was not woken from an image, or its memory is not
+    /// to be had again.
+    pub fn fork(&self) -> Result<Self, Error> {
+        let mut live = self.lock()?;
+        let Some(guest) = live.as_mut() else {
+            return Err(Error::new(ErrorKind::SessionClosed, CLOSED));
+        };
+        let mut sandbox = guest.sandbox.for_copy(guest.instance.state());
+        let state = sandbox.state(Instant::now(), &Program::copy())?;
+        state
+            .wasi()
+            .root()
+            .copy_tmp(guest.instance.state().wasi().root());
+        let image = sandbox.image().clone();
+        let mut instance = instance(&image, state, self.limits.memory)?;
+        let language = guest
+            .language
+            .copy(&image, &mut instance, &mut guest.instance)?;
+        Ok(Self::of(sandbox, instance, language))
     }
 
     /// What stops code that runs in this session, from another thread.
@@ -250,11 +276,21 @@ impl Session {
     }
 }
 
+/// A new instance of `image`.
+fn instance(image: &Image, state: State, memory: u64) -> Result<Instance, Error> {
+    let reserving = image.reserve(Metering::On, memory);
+    let prepared = image.prepared(Metering::On)?;
+    Instance::of(prepared, state, reserving).map_err(|failure| match failure {
+        Failure::Error(error) => error,
+        Failure::Stop(stop, state) => failed(&status_of(Err(&stop), &state)),
+    })
+}
+
 impl Live {
     /// Leaves what can be used again to the next guest.
     fn rest(self) {
         drop(self.language);
-        if let Ok(prepared) = self.image.prepared(Metering::On) {
+        if let Ok(prepared) = self.sandbox.image().prepared(Metering::On) {
             self.instance.rest(prepared, false);
         }
     }

@@ -12,6 +12,7 @@ from _ast import Expr, Interactive
 from _json import encode_basestring_ascii as quoted
 
 import absent
+import point
 
 ONLY_AST = 0x400
 # What `from __future__ import ...` leaves in a code object's flags: it holds for
@@ -150,9 +151,15 @@ def complete(text, number):
     return '{"names":[%s]}' % ",".join(map(quoted, found[:1000]))
 
 
+def refresh(text, number):
+    point.freshen()
+    return "{}"
+
+
 DOES = {
     "run": run,
     "repl": lambda text, number: run(text, number, True),
     "check": check,
     "complete": complete,
+    "refresh": refresh,
 }

@@ -28,14 +28,14 @@ pub(crate) struct Packages {
     allowed: Option<Vec<Requirement>>,
     folder: PathBuf,
     /// Around that folder, if it is the run's own.
-    _own: Option<Temporary>,
+    own: Option<Arc<Temporary>>,
     /// When the process is over.
     until: Option<Instant>,
     /// Knows how long the run still takes.
     meter: Arc<Meter>,
     /// How many installations there were. They take place one after another,
     /// since two could be of the same package.
-    count: Mutex<usize>,
+    count: Arc<Mutex<usize>>,
 }
 
 #[derive(Deserialize)]
@@ -51,6 +51,12 @@ struct Answered {
     output: String,
     /// Of the package that was asked for.
     version: Option<String>,
+}
+
+impl std::fmt::Debug for Packages {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Packages").finish_non_exhaustive()
+    }
 }
 
 impl Packages {
@@ -91,7 +97,7 @@ impl Packages {
             Some(folder) => (folder, None),
             None => {
                 let own = Temporary::new(None).map_err(|error| failed(Path::new(""), error))?;
-                (own.path().join("packages"), Some(own))
+                (own.path().join("packages"), Some(Arc::new(own)))
             }
         };
         std::fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;
@@ -99,11 +105,23 @@ impl Packages {
         Ok(Some(Arc::new(Self {
             allowed: (!allowed.is_empty()).then_some(allowed),
             folder,
-            _own: own,
+            own,
             until,
             meter: Arc::clone(meter),
-            count: Mutex::new(0),
+            count: Arc::default(),
         })))
+    }
+
+    /// The same for a copy of a session, whose time `meter` knows.
+    pub(crate) fn copied(&self, meter: &Arc<Meter>) -> Arc<Self> {
+        Arc::new(Self {
+            allowed: self.allowed.clone(),
+            folder: self.folder.clone(),
+            own: self.own.clone(),
+            until: self.until,
+            meter: Arc::clone(meter),
+            count: Arc::clone(&self.count),
+        })
     }
 
     /// Adds the function to `functions`.

@@ -4,6 +4,7 @@
 pub mod bench;
 mod call;
 mod cold;
+mod copy;
 mod interrupt;
 mod limiter;
 mod prepared;

@@ -263,7 +263,10 @@ fn image(prepared: &Prepared) -> Result<&ImageMemories, Error> {
 }
 
 /// The exported globals that the guest can change, with their values.
-fn mutable_globals(instance: &wasmi::Instance, store: &MappedStore<State>) -> Vec<(Global, Val)> {
+pub(super) fn mutable_globals(
+    instance: &wasmi::Instance,
+    store: &MappedStore<State>,
+) -> Vec<(Global, Val)> {
     instance
         .exports(store)
         // Code that was loaded stays so.

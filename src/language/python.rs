@@ -119,13 +119,16 @@ pub(crate) fn tell(
     pauses: bool,
     beginning: Option<Beginning>,
 ) -> Option<Arc<Exchange>> {
-    let request = request::start(program, grants, guest_path.as_deref(), terminal, pauses);
-    functions.say_first(request, move || {
-        if let Some(beginning) = beginning {
-            beginning.now();
-        }
-    });
-    if program.entry != Entry::Session {
+    // A copy was told.
+    if program.entry != Entry::Copy {
+        let request = request::start(program, grants, guest_path.as_deref(), terminal, pauses);
+        functions.say_first(request, move || {
+            if let Some(beginning) = beginning {
+                beginning.now();
+            }
+        });
+    }
+    if !matches!(program.entry, Entry::Session | Entry::Copy) {
         return None;
     }
     let exchange = Arc::new(Exchange::default());

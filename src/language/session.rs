@@ -14,6 +14,8 @@ pub(crate) enum Question<'a> {
     IsComplete(&'a str),
     /// What the name that ends the text may become.
     Complete(&'a str),
+    /// To draw anew what no two sessions may share.
+    Refresh,
 }
 
 /// What it replies, by what was asked.
@@ -23,6 +25,14 @@ pub(crate) struct Reply {
     pub(crate) error: Option<GuestError>,
     pub(crate) is_complete: bool,
     pub(crate) names: Vec<String>,
+}
+
+/// Why a session can't be copied.
+pub(super) fn no_copy(why: impl std::fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::Invoke,
+        format!("the session can't be copied: {why}"),
+    )
 }
 
 /// A language in an instance between two pieces.
@@ -53,6 +63,24 @@ impl Session {
                 ErrorKind::Invoke,
                 "a Wasm module runs no source code, so it has no sessions",
             )),
+        }
+    }
+
+    /// The same in `instance`, which becomes a copy of `other`, where this one
+    /// waits.
+    ///
+    /// # Errors
+    ///
+    /// When this session can't be copied.
+    pub(crate) fn copy(
+        &self,
+        image: &Image,
+        instance: &mut Instance,
+        other: &mut Instance,
+    ) -> Result<Self, Error> {
+        match self {
+            Self::Python(session) => session.copy(image, instance, other).map(Self::Python),
+            Self::JavaScript(session) => session.copy(instance, other).map(Self::JavaScript),
         }
     }
 

@@ -33,7 +33,7 @@ impl Sandbox {
 
     /// The values by key that the guest may keep. They must not be in a file that
     /// it can write itself: it could change what was found to be whole.
-    fn kv(&self, root: &Root) -> Result<Option<Arc<Kv>>, Error> {
+    fn open_kv(&self, root: &Root) -> Result<Option<Arc<Kv>>, Error> {
         if let Grant::File(file) = &self.grants.kv {
             let folder = file.parent().filter(|path| !path.as_os_str().is_empty());
             let folder = folder.unwrap_or(Path::new("."));
@@ -51,14 +51,17 @@ impl Sandbox {
     }
 
     /// The host's side of the run.
-    pub(super) fn state(&mut self, started: Instant, program: &Program) -> Result<State, Error> {
+    pub(crate) fn state(&mut self, started: Instant, program: &Program) -> Result<State, Error> {
         let deadline = self.limits.deadline.and_then(|d| started.checked_add(d));
         let (deadline, until) = match self.deadline {
             DeadlineBy::Metering => (deadline, None),
             DeadlineBy::Caller => (None, deadline),
         };
         let meter = Arc::new(Meter::new(deadline, self.limits.output));
-        let packages = Packages::granted(&mut self.grants, until, &meter)?;
+        self.packages = match &self.packages {
+            Some(packages) => Some(packages.copied(&meter)),
+            None => Packages::granted(&mut self.grants, until, &meter)?,
+        };
         let stdio = Stdio::new(
             std::mem::take(&mut self.stdin),
             std::mem::take(&mut self.stdout),
@@ -72,13 +75,16 @@ impl Sandbox {
             )
             .with_source(error)
         })?;
-        let snapshot = self.image.snapshot();
+        let image = self.image.clone();
+        let snapshot = image.snapshot();
         let base = snapshot.map_or(0, |snapshot| snapshot.manifest.clock.monotonic);
+        let base = self.goes_on_at.unwrap_or(Duration::from_nanos(base));
         let (clock, random) = self.clock_and_random(&meter)?;
-        let clock = clock.going_on_from(Duration::from_nanos(base));
+        let clock = clock.going_on_from(base);
         let beginning = self
             .grants
             .seed
+            .filter(|_| self.goes_on_at.is_none())
             .map(|seed| Beginning::new(clock.clone(), random.clone(), seed));
         let (times, draws) = (clock.clone(), random.clone());
         let mut root = Root::new(&self.grants.mounts, self.limits.tmp)?
@@ -89,14 +95,17 @@ impl Sandbox {
             .as_deref()
             .and_then(|path| root.guest_path(path));
         let files = RunFiles::default();
+        if self.kv.is_none() {
+            self.kv = self.open_kv(&root)?;
+        }
         let has_mounts = !self.grants.mounts.is_empty();
         let times = clock.clone();
         let built_in = host::functions(&host::Setting {
             unix_time: Arc::new(move || times.unix_time()),
-            kv: self.kv(&root)?,
+            kv: self.kv.clone(),
             fs: has_mounts.then(|| Arc::new(Fs::new(Box::new(files.clone()), &self.limits))),
             http: Http::granted(&self.grants, &self.limits, &meter)?,
-            packages,
+            packages: self.packages.clone(),
         });
         let functions = Arc::new(Functions::from(built_in.and(&self.functions)));
         let shared = Arc::clone(&functions);
@@ -154,6 +163,21 @@ impl Sandbox {
             state.language::<language::javascript::Data>().guest_path = javascript_path;
         }
         Ok(state)
+    }
+
+    /// A sandbox for a copy of what runs in this one with `state`: the same
+    /// grants, limits and functions, and values by key that are a copy where
+    /// they are in memory. Its stdin is empty, its output captured.
+    pub(crate) fn for_copy(&self, state: &State) -> Self {
+        Self {
+            grants: self.grants.clone(),
+            limits: self.limits.clone(),
+            functions: self.functions.clone(),
+            kv: self.kv.as_ref().map(Kv::copied),
+            packages: self.packages.clone(),
+            goes_on_at: Some(state.wasi().clock().monotonic()),
+            ..Self::new(&self.image)
+        }
     }
 }
 

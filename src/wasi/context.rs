@@ -97,6 +97,11 @@ impl Context {
             .collect()
     }
 
+    /// Arguments of the `fd_read` that the guest paused in last.
+    pub(crate) fn paused_read(&self) -> [i32; 4] {
+        self.paused_read
+    }
+
     pub(super) fn wasi_mut(&mut self) -> &mut WasiCtx {
         &mut self.wasi
     }

@@ -21,7 +21,7 @@ use super::{
 const SPARE: usize = 1 << 20;
 
 /// A file's bytes.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Content(Vec<u8>);
 
 impl Content {

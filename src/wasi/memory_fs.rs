@@ -40,6 +40,7 @@ pub(super) struct State {
     clock: Clock,
 }
 
+#[derive(Clone)]
 pub(super) struct Node {
     pub(super) body: Body,
     /// The folder it's in; `None` once it is removed.
@@ -50,6 +51,7 @@ pub(super) struct Node {
     ctime: SystemTime,
 }
 
+#[derive(Clone)]
 pub(super) enum Body {
     File(Content),
     Folder(BTreeMap<String, u64>),
@@ -83,6 +85,16 @@ impl MemoryFs {
         if let Ok(top) = state.node(TOP) {
             (top.atime, top.mtime, top.ctime) = (now, now, now);
         }
+    }
+
+    /// Has what `other` has, in place of what it had. Nothing may be open in
+    /// either.
+    pub(super) fn copy_from(&self, other: &Self) {
+        let other = other.lock();
+        let mut state = self.lock();
+        state.nodes.clone_from(&other.nodes);
+        state.next_inode = other.next_inode;
+        state.used = other.used;
     }
 
     /// The first name in the top folder.

@@ -75,6 +75,13 @@ pub(crate) enum Owner {
 }
 
 impl Root {
+    /// Has in its `/tmp` what `other` has there. No file may be open.
+    pub(crate) fn copy_tmp(&self, other: &Self) {
+        if let (Some(tmp), Some(other)) = (&self.0.tmp, &other.0.tmp) {
+            tmp.copy_from(other);
+        }
+    }
+
     /// A tree of `mounts`, a private `/tmp` that holds up to `tmp_quota` bytes,
     /// `/dev/null` and `/dev/zero`.
     ///

@@ -19,7 +19,7 @@ pub(super) const MAX_TOTAL: usize = 10 << 20;
 pub(super) type Text = Box<str>;
 
 /// The entries of a store.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Entries {
     pub(super) by_key: BTreeMap<String, Text>,
     /// Bytes of keys and values.

@@ -56,7 +56,30 @@ struct State {
     broken: Option<String>,
 }
 
+impl std::fmt::Debug for Kv {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kv").finish_non_exhaustive()
+    }
+}
+
 impl Kv {
+    /// The store of a copy of a session: one of its own with the same values, if
+    /// they are in memory; the same one, if they are in a file.
+    pub(crate) fn copied(self: &Arc<Self>) -> Arc<Self> {
+        if self.file.is_some() {
+            return Arc::clone(self);
+        }
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::new(Self {
+            state: Mutex::new(State {
+                entries: state.entries.clone(),
+                ..State::default()
+            }),
+            written: Condvar::new(),
+            file: None,
+        })
+    }
+
     /// What `grant` gives.
     ///
     /// # Errors

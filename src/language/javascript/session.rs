@@ -9,7 +9,7 @@
 use super::{
     bootstrap::prepare,
     event_loop::{self, Ended},
-    exports::pointer,
+    exports::{Exports, pointer},
     modules::strip_mark,
     program::{self, EXIT_NEVER_SETTLED, Engine, Evaluated, Thrown, language},
 };
@@ -17,7 +17,7 @@ use crate::{
     Error, GuestError, Image, Program,
     engine::{Pause, Stop},
     instance::Instance,
-    language::session::{Question, Reply},
+    language::session::{Question, Reply, no_copy},
 };
 use std::collections::BTreeSet;
 
@@ -70,6 +70,31 @@ impl Session {
         }
     }
 
+    /// The engine is data between two pieces, so that a copy of its memory is a
+    /// copy of it.
+    pub(crate) fn copy(
+        &self,
+        instance: &mut Instance,
+        other: &mut Instance,
+    ) -> Result<Self, Error> {
+        if language(other).streams.has_files() {
+            return Err(no_copy("its program has a file open; close it first"));
+        }
+        instance.copy_from(other)?;
+        let exports = Exports::new(instance.store(), instance.raw())?;
+        let handles = self.engine.handles;
+        let mut copy = Self {
+            engine: Engine { exports, handles },
+            pieces: self.pieces,
+            declared: self.declared.clone(),
+        };
+        copy.engine.attach(instance, &Program::copy());
+        language(instance).cwd.clone_from(&language(other).cwd);
+        copy.ask(instance, Question::Refresh)
+            .map_err(|stop| no_copy(stop))?;
+        Ok(copy)
+    }
+
     pub(crate) fn ask(
         &mut self,
         instance: &mut Instance,
@@ -82,6 +107,10 @@ impl Session {
                 is_complete: self.is_complete(instance, code)?,
                 ..Reply::default()
             }),
+            Question::Refresh => {
+                self.engine.fill_cells(instance)?;
+                Ok(Reply::default())
+            }
             Question::Complete(text) => Ok(Reply {
                 names: self.complete(instance, text)?,
                 ..Reply::default()

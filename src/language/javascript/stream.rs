@@ -77,6 +77,11 @@ impl Streams {
         self.scratch
     }
 
+    /// Whether there are more than the standard ones.
+    pub(super) fn has_files(&self) -> bool {
+        self.open.iter().skip(3).any(Option::is_some)
+    }
+
     pub(super) fn set_scratch(&mut self, scratch: i32) {
         self.scratch = scratch;
     }

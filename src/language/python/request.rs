@@ -33,7 +33,7 @@ pub(super) fn start(
         Entry::Code(_) => ("code", "-c"),
         Entry::Script(_) => ("file", name),
         Entry::Start => ("on", name),
-        Entry::Session => ("session", ""),
+        Entry::Session | Entry::Copy => ("session", ""),
         _ => ("module", "-m"),
     };
     let mut request = Marshal::default();
@@ -64,7 +64,7 @@ pub(super) fn start(
         },
         // It may be UTF-8 and say that it is something else.
         Entry::Script(code) => request.bytes(code),
-        Entry::Start | Entry::Session => request.none(),
+        Entry::Start | Entry::Session | Entry::Copy => request.none(),
         _ => request.text(name),
     }
     request.truth(pauses);

@@ -1,13 +1,13 @@
 //! A session: the interpreter waits on its channel for the next piece.
 
-use super::request;
+use super::{CHANNEL, request};
 use crate::{
-    Error, ErrorKind, GuestError,
+    Error, ErrorKind, GuestError, Image,
     engine::Stop,
     host::Exchange,
     instance::{Instance, Interrupt, Waiting},
     language::{
-        session::{Question, Reply},
+        session::{Question, Reply, no_copy},
         wasm,
     },
 };
@@ -65,6 +65,41 @@ impl Session {
         }))
     }
 
+    /// Between two pieces the guest waits where its image was captured: with the
+    /// same C functions active, called with the same arguments, in the same
+    /// places of its stack. What differs is in memory. So the image's own way of
+    /// going on from there is right for a copy of the memory, too.
+    pub(crate) fn copy(
+        &self,
+        image: &Image,
+        instance: &mut Instance,
+        other: &mut Instance,
+    ) -> Result<Self, Error> {
+        if image.snapshot().is_none() || !instance.is_awake() {
+            return Err(no_copy(
+                "a Python session must have been woken from an image",
+            ));
+        }
+        let open = other.state().wasi().open_descriptors();
+        if open.iter().any(|fd| *fd != CHANNEL) {
+            return Err(no_copy("its program has a file open; close it first"));
+        }
+        let place = |instance: &Instance| instance.global_value(STACK_POINTER)?.i32();
+        if place(instance).is_none() || place(instance) != place(other) {
+            return Err(no_copy("its guest does not wait where its image does"));
+        }
+        instance.copy_from(other)?;
+        let copy = Self::begin(instance)?;
+        let mut copy = copy.map_err(|stop| no_copy(stop))?;
+        if instance.state().wasi().paused_read() != other.state().wasi().paused_read() {
+            return Err(no_copy("its guest waits for something else than its image"));
+        }
+        copy.pieces = self.pieces;
+        copy.ask(instance, Question::Refresh)
+            .map_err(|stop| no_copy(stop))?;
+        Ok(copy)
+    }
+
     pub(crate) fn ask(
         &mut self,
         instance: &mut Instance,
@@ -75,6 +110,7 @@ impl Session {
             Question::Show(code) => ("repl", code),
             Question::IsComplete(code) => ("check", code),
             Question::Complete(text) => ("complete", text),
+            Question::Refresh => ("refresh", ""),
         };
         if let Question::Run(_) | Question::Show(_) = question {
             self.pieces += 1;
