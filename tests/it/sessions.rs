@@ -304,7 +304,7 @@ fn sessions_are_apart() {
             Language::JavaScript,
             "let x = 1; globalThis.mine = 2",
             "[x, mine]",
-            "ReferenceError: 'x' is not defined",
+            "ReferenceError: x is not defined",
         ),
     ] {
         let (one, other) = (open(language), open(language));

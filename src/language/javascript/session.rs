@@ -346,18 +346,19 @@ impl Session {
 
 /// Whether a syntax error at `position` of `code` is only that it ends there.
 fn goes_on(code: &str, message: &str, position: (u32, u32)) -> bool {
+    let (line, column) = position;
+    let rest = code
+        .lines()
+        .nth(line.saturating_sub(1) as usize)
+        .map(|line| line.chars().skip(column.saturating_sub(1) as usize));
+    let next = rest.and_then(|mut rest| rest.next());
     let message = message.to_lowercase();
-    if message.contains("end of string") {
+    if message.contains("end of string") && next != Some('`') {
         // No other line can end it, unless this one says so.
         return code.ends_with('\\');
     }
     if message.contains("unexpected end") || message.contains("unterminated") {
         return true;
     }
-    let (line, column) = position;
-    let rest = code
-        .lines()
-        .nth(line.saturating_sub(1) as usize)
-        .map(|line| line.chars().skip(column.saturating_sub(1) as usize));
-    rest.is_none_or(|mut rest| rest.next().is_none()) && line as usize >= code.lines().count()
+    next.is_none() && line as usize >= code.lines().count()
 }
