@@ -118,7 +118,7 @@ fn install(folder: &Path, words: &[String]) -> Result<(), Error> {
     }
     .run()
     .map_err(|trouble| Error::new(ErrorKind::Guest, trouble.to_string()))?;
-    for package in installed.packages {
+    for package in installed {
         println!("{} {}", package.name, package.version);
     }
     Ok(())

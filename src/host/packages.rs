@@ -47,7 +47,7 @@ struct Asked {
 #[derive(Serialize)]
 struct Answered {
     success: bool,
-    /// What the installer said.
+    /// What was installed, as installers say it. More would tell of the host.
     output: String,
     /// Of the package that was asked for.
     version: Option<String>,
@@ -149,15 +149,17 @@ impl Packages {
             says: Arc::new(|_| ()),
         }
         .run()
-        .map_err(|trouble| HostError::new(kind(&trouble), trouble.to_string()))?;
-        let package = installed
-            .packages
+        .map_err(|trouble| refused(&trouble))?;
+        let names: Vec<String> = installed
             .iter()
-            .find(|package| package.is_called(&asked.name));
+            .map(|package| format!("{}-{}", package.name, package.version))
+            .collect();
+        let mut installed = installed.into_iter();
+        let package = installed.find(|package| package.is_called(&asked.name));
         Ok(Answered {
             success: true,
-            version: package.map(|package| package.version.clone()),
-            output: installed.output,
+            version: package.map(|package| package.version),
+            output: format!("Successfully installed {}", names.join(" ")),
         })
     }
 
@@ -193,12 +195,16 @@ impl Packages {
     }
 }
 
-fn kind(trouble: &Trouble) -> HostErrorKind {
-    match trouble {
+/// What a guest is told of `trouble`: nothing that the installer says of the
+/// host.
+fn refused(trouble: &Trouble) -> HostError {
+    let kind = match trouble {
         Trouble::TimedOut => HostErrorKind::Timeout,
         Trouble::TooLarge => HostErrorKind::TooLarge,
+        Trouble::Failed(_) => return HostError::from("the host's installer failed"),
         _ => HostErrorKind::Failed,
-    }
+    };
+    HostError::new(kind, trouble.to_string())
 }
 
 /// Has the guest see `folder`, and Python look there: last, so that what the

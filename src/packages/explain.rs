@@ -1,6 +1,6 @@
 //! Why an installation did not take place, from what the installer said of it.
 
-use super::{pip::Pip, requirement::Requirement};
+use super::{Trouble, pip::Pip, requirement::Requirement};
 
 /// A package that can't be had, and what wants it.
 struct Missing {
@@ -9,10 +9,15 @@ struct Missing {
 }
 
 /// Why `asked` is not installed, which `pip` said `output` of.
-pub(super) fn explain(pip: &Pip<'_>, asked: &[Requirement], output: &str) -> String {
-    let Some(missing) = missing(output) else {
-        return format!("pip failed: {}", last_error(output));
-    };
+pub(super) fn explain(pip: &Pip<'_>, asked: &[Requirement], output: &str) -> Trouble {
+    match missing(output) {
+        Some(missing) => Trouble::Unavailable(why(pip, asked, output, missing)),
+        None => Trouble::Failed(last_error(output).to_owned()),
+    }
+}
+
+/// Why there is no `missing`.
+fn why(pip: &Pip<'_>, asked: &[Requirement], output: &str, missing: Missing) -> String {
     let name = &missing.requirement.name;
     // What it says of each attempt to reach a server.
     if output.contains("Retrying (") {
@@ -86,11 +91,12 @@ fn conflict(output: &str) -> String {
 
 /// The last line that calls itself an error; or, without one, the last.
 fn last_error(output: &str) -> &str {
-    let errors = output
+    let mut errors = output
         .lines()
         .filter_map(|line| line.strip_prefix("ERROR: "));
-    let last = errors.last().or_else(|| output.trim_end().lines().last());
-    last.unwrap_or("it said nothing")
+    let last = errors.next_back();
+    last.or_else(|| output.trim_end().lines().next_back())
+        .unwrap_or("it said nothing")
 }
 
 #[test]

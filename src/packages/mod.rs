@@ -18,6 +18,7 @@ pub(crate) use leaving::leave;
 pub(crate) use pip::Says;
 pub(crate) use requirement::Requirement;
 
+use explain::explain;
 use pip::Pip;
 use std::{
     fmt, io,
@@ -38,6 +39,8 @@ pub(crate) enum Trouble {
     TimedOut,
     /// What was asked for can't be had; why.
     Unavailable(String),
+    /// The installer failed otherwise; what it said at the end.
+    Failed(String),
     /// A package has native code in it.
     Native(PathBuf),
     /// More than it may be.
@@ -61,6 +64,7 @@ impl fmt::Display for Trouble {
             ),
             Self::TimedOut => f.write_str("installing took too long, and was ended"),
             Self::Unavailable(why) => f.write_str(why),
+            Self::Failed(said) => write!(f, "pip failed: {said}"),
             Self::Native(file) => write!(
                 f,
                 "{} is native code, which does not run in the sandbox; nothing was installed",
@@ -87,17 +91,10 @@ pub(crate) struct Installation<'a> {
     pub(crate) says: Says,
 }
 
-/// What was installed.
-pub(crate) struct Installed {
-    /// Also what was needed by what was asked for.
-    pub(crate) packages: Vec<Package>,
-    /// What the installer said.
-    pub(crate) output: String,
-}
-
 impl Installation<'_> {
-    /// Does it. When it fails, the folder is what it was.
-    pub(crate) fn run(&self) -> Result<Installed, Trouble> {
+    /// Does it; what was installed, also for what was asked for. When it fails,
+    /// the folder is what it was.
+    pub(crate) fn run(&self) -> Result<Vec<Package>, Trouble> {
         let is_there = self.folder.is_dir();
         std::fs::create_dir_all(self.folder)?;
         let result = self.run_beside();
@@ -109,7 +106,7 @@ impl Installation<'_> {
     }
 
     /// Installs into a folder beside, so that files can be moved from there.
-    fn run_beside(&self) -> Result<Installed, Trouble> {
+    fn run_beside(&self) -> Result<Vec<Package>, Trouble> {
         let folder = self.folder.canonicalize()?;
         let beside = Temporary::new(Some(folder.parent().unwrap_or(&folder)))?;
         let [new, empty, trash] = ["new", "empty", "trash"].map(|name| beside.path().join(name));
@@ -119,20 +116,13 @@ impl Installation<'_> {
         let pip = Pip::find(&empty, self.until)?;
         let ended = pip.install(self.requirements, &new, &self.says)?;
         if !ended.success {
-            return Err(Trouble::Unavailable(explain::explain(
-                &pip,
-                self.requirements,
-                &ended.output,
-            )));
+            return Err(explain(&pip, self.requirements, &ended.output));
         }
         drop_scripts(&new)?;
         check(&new)?;
         let packages = list(&new)?;
         folder::move_in(&folder, &new, &trash)?;
-        Ok(Installed {
-            packages,
-            output: ended.output,
-        })
+        Ok(packages)
     }
 }
 

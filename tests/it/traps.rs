@@ -76,6 +76,20 @@ fn a_trap_after_reading_stdin_is_not_run_again() {
 }
 
 #[test]
+fn a_trap_of_a_guest_that_may_ask_servers_is_not_run_again() {
+    let dir = Dir::new();
+    let source = "(module (func $trapping (export \"_start\") unreachable))";
+    let module = dir.write("asking.wat", source);
+    let module = module.to_str().expect("Unicode");
+    dormouse([module]).exits(134).says(&["in function"]);
+    for grant in [&["--allow-host", "x"][..], &["--allow-pkg-install"]] {
+        let ran = dormouse([grant, &[module]].concat());
+        ran.exits(134).says(&["unreachable"]);
+        assert!(!ran.stderr.contains("in function"), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn a_trap_in_the_start_section_is_one_too() {
     let dir = Dir::new();
     let module = dir.write(
