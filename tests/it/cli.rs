@@ -64,6 +64,13 @@ fn help_names_every_option() {
         "--fs-max-file",
         "--fs-max-write",
         "--fs-max-path",
+        "--allow-host",
+        "--http-ca",
+        "--http-max-body",
+        "--http-max-url",
+        "--http-timeout",
+        "--allow-pkg",
+        "--allow-pkg-install",
         "--packages",
         "--no-snapshot",
     ] {
@@ -79,6 +86,7 @@ fn help_names_every_option() {
         "inspect",
         "bundle",
         "guest",
+        "deps",
         "completions",
     ] {
         assert!(top.contains(subcommand), "no {subcommand} in:\n{top}");
