@@ -333,7 +333,9 @@ for name in ('read', 'list', 'exists', 'stat', 'mkdir', 'remove'):
 print(call('fs_read', path='/data/' + 'n' * 256))";
     let too_long = "('path too long', 'too_large')\n";
     let not_found = "not_found')";
-    let ran = python(&["--mount", &dir.mount("/data", "rwc")], program);
+    // Ten megabytes of JSON take a busy machine a while.
+    let words = ["--timeout=5m", "--mount", &dir.mount("/data", "rwc")];
+    let ran = python(&words, program);
     ran.exits(0);
     let text = ran.text();
     let lines: Vec<&str> = text.lines().collect();

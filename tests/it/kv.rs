@@ -95,9 +95,9 @@ print(answers.count('ok'), set(answers) - {'ok'}, call('kv_set', key='000', valu
                     True 1000\n\
                     ('too many entries', 'too_large') ok 1000\n\
                     159 {('kv store full', 'too_large')} ok\n";
-    python(&["--kv"], code).prints(expected);
+    python(&["--kv", "--timeout=5m"], code).prints(expected);
     let dir = Dir::new();
-    python(&[&kv_file(&dir, "values"), "--timeout", "2m"], code).prints(expected);
+    python(&[&kv_file(&dir, "values"), "--timeout=5m"], code).prints(expected);
 }
 
 /// A guest that sets keys for ever, and tells which it has set.
