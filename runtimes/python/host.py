@@ -26,6 +26,10 @@ MAX_BATCH = 1024
 # And so much of requests, in characters: of what it takes, a part.
 MAX_TEXT = 8 << 20
 
+# What it says of those that it did not make, as it would have to hold the
+# answers of all.
+NOT_MADE = "the answers before it are too large together"
+
 BROKEN = "the channel to the host is broken"
 
 # Programs see these as `dormouse`'s.
@@ -230,15 +234,16 @@ def ask_all(calls):
     batch, size = [], 0
     for call in calls:
         if batch and (len(batch) == MAX_BATCH or size + len(call[0]) > MAX_TEXT):
-            ask_batch(batch)
-            batch, size = [], 0
+            batch = ask_batch(batch)
+            size = sum([len(text) for text, _ in batch])
         batch.append(call)
         size += len(call[0])
-    if batch:
-        ask_batch(batch)
+    while batch:
+        batch = ask_batch(batch)
 
 
 def ask_batch(calls):
+    """Asks for `calls` at once; those among them that are still to be made."""
     answers = error = None
     try:
         if len(calls) == 1:
@@ -247,22 +252,31 @@ def ask_batch(calls):
             answers = exchange("[" + ",".join([text for text, _ in calls]) + "]")
         if type(answers) is not list or len(answers) != len(calls):
             error = failed(answers)
-    except (HostError, ValueError) as reason:
+    except HostError as reason:
         error = reason
-    for index, (_, future) in enumerate(calls):
+    left = []
+    for index, call in enumerate(calls):
+        future = call[1]
         if future.done():
             # It was cancelled meanwhile.
             continue
         if error is not None:
-            future.set_exception(type(error)(*error.args))
-        elif type(answers[index]) is dict and "data" in answers[index]:
-            future.set_result(answers[index]["data"])
+            future.set_exception(type(error)(str(error), error.code))
+            continue
+        answer = answers[index]
+        if type(answer) is dict and "data" in answer:
+            future.set_result(answer["data"])
+        elif index and type(answer) is dict and answer.get("error") == NOT_MADE:
+            left.append(call)
         else:
-            future.set_exception(failed(answers[index]))
+            future.set_exception(failed(answer))
+    return left
 
 
 async def ask_later(text):
     """As `ask`, together with all that others ask for meanwhile."""
+    # What can't be sent is the error of who asks for it.
+    text.encode()
     events = sys.modules.get("asyncio.events")
     loop = events and events._get_running_loop()
     calls = getattr(getattr(loop, "_selector", None), "calls", None)

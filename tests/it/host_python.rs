@@ -3,7 +3,7 @@
 //! `tests/python/host`; each checks itself.
 
 use crate::support::{Dir, Way, both_ways, dormouse, has_pip, install, run};
-use dormouse::{HostError, HostFunctions, Language, Outcome, Program, Sandbox};
+use dormouse::{HostError, HostFunctions, Language, Limits, Outcome, Program, Sandbox};
 use serde_json::{Map, Value};
 use std::{
     path::{Path, PathBuf},
@@ -45,7 +45,9 @@ fn program(name: &str) -> PathBuf {
 #[track_caller]
 fn checks_itself(options: &[&str], name: &str) {
     let file = program(name);
-    let ran = dormouse([&["run"], options, &[file.to_str().expect("UTF-8")]].concat());
+    // A debug build takes its time.
+    let words = ["run", "--timeout", "300s"];
+    let ran = dormouse([&words, options, &[file.to_str().expect("UTF-8")]].concat());
     ran.exits(0);
     assert_eq!(ran.text(), "ok\n", "{}", ran.stderr);
 }
@@ -89,6 +91,11 @@ fn tracebacks_show_the_programs_frames() {
 fn embedded(program: Program, functions: HostFunctions) -> Outcome {
     Sandbox::new(&Way::current().image(Language::Python))
         .functions(functions)
+        .limits(Limits {
+            // A debug build takes its time.
+            deadline: Some(Duration::from_secs(300)),
+            ..Limits::default()
+        })
         .run(program)
         .expect("it runs")
 }
@@ -149,6 +156,10 @@ fn shown() -> HostFunctions {
         #[serde(alias = "word")]
         message: String,
     }
+    #[derive(serde::Deserialize)]
+    struct Count {
+        count: usize,
+    }
     let running = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
     let noted = Arc::new(Mutex::new(Vec::new()));
     let (counted, list) = (Arc::clone(&running), Arc::clone(&noted));
@@ -160,6 +171,7 @@ fn shown() -> HostFunctions {
             running.0.fetch_sub(1, Ordering::SeqCst);
             Ok(args.answer)
         })
+        .with("zeros", |args: Count| Ok(vec![0; args.count]))
         .with("most", move |_: Map<String, Value>| {
             Ok(counted.1.load(Ordering::SeqCst))
         })
@@ -345,7 +357,7 @@ fn mypy_agrees() {
         "wrong.py",
         "from dormouse import fs, http, kv\n\
          kv.get(1)\n\
-         http.get('http://x', 'header')\n\
+         http.get('http://x', header={})\n\
          x: int = fs.read_text('/x')\n\
          kv.nothing\n",
     );
