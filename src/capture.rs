@@ -19,7 +19,7 @@ use crate::{
     program::Entry as ProgramEntry,
 };
 use dormouse_snapshot::{
-    Entry, Form, Guest, Hot, Instrumented, Point, Reference, Rewritten, State, Value, mend,
+    Entry, Form, Guest, Hot, Instrumented, Point, Reference, Rewritten, State, Value, bound, mend,
 };
 use wasmi::{Nullable, Ref, Val};
 
@@ -35,6 +35,8 @@ pub(crate) struct Request {
     pub(crate) point: Option<Point>,
     /// Whether the module is to have its memory in data segments.
     pub(crate) portable: bool,
+    /// Whether what goes on asks the host from time to time: see `bound`.
+    pub(crate) bounded: bool,
 }
 
 /// Where a language's guest waits for what it has to run.
@@ -76,14 +78,17 @@ pub(crate) fn capture(
         (None, None) => Point::import("dormouse", "snapshot_point"),
     };
     // What is made here is not looked at again when it wakes.
-    let wasm = mend(image.wasm_bytes()).map_err(refused)?;
+    let mut wasm = mend(image.wasm_bytes()).map_err(refused)?;
+    if request.bounded {
+        wasm = bound(&wasm).map_err(refused)?.into();
+    }
     let instrumented = Instrumented::new(&wasm, &point).map_err(refused)?;
     let mut run = Run::start(&mut sandbox, &image, &instrumented, program)?;
     let (entry, state) = run.run_to(&point, &instrumented, program)?;
     let captured = run.captured(&instrumented, entry)?;
     let mut all = Captured {
         point: point.to_string(),
-        frames: frames(image.wasm_bytes(), &captured),
+        frames: frames(&wasm, &captured),
         clock: run.clock(),
         files: run.files()?,
         state,

@@ -205,7 +205,7 @@ impl Sandbox {
     }
 
     fn run_once(&mut self, started: Instant, program: &Program) -> Result<Ran, Error> {
-        self.image = self.image.within(self.limits.memory)?.clone();
+        self.choose_image()?;
         let image = self.image.clone();
         let reserving = image.reserve(self.metering(), self.limits.memory);
         let prepared = image.prepared(self.metering())?;
@@ -258,6 +258,7 @@ impl Sandbox {
     /// An instance that has run `program`, or none yet, and is held.
     #[cfg(feature = "bench")]
     pub(crate) fn hold(mut self, program: &Program, runs: bool) -> Result<Instance, Error> {
+        self.choose_image()?;
         let image = self.image.clone();
         let reserving = image.reserve(self.metering(), self.limits.memory);
         let prepared = image.prepared(self.metering())?;
@@ -305,9 +306,27 @@ impl Sandbox {
         self.state(Instant::now(), program)
     }
 
+    /// Takes what fits this run, of all that does what the image does.
+    fn choose_image(&mut self) -> Result<(), Error> {
+        self.image = self.image.within(self.limits.memory)?.clone();
+        if self.has_deadline()
+            && self.limits.fuel.is_none()
+            && let Some(bounded) = self.image.bounded()
+            && let Ok(bounded) = bounded.within(self.limits.memory)
+        {
+            self.image = bounded.clone();
+        }
+        Ok(())
+    }
+
+    /// Whether it is ours to end the guest at a deadline.
+    fn has_deadline(&self) -> bool {
+        self.limits.deadline.is_some() && self.deadline == DeadlineBy::Metering
+    }
+
     fn metering(&self) -> Metering {
-        let own_deadline = self.limits.deadline.is_some() && self.deadline == DeadlineBy::Metering;
-        if self.limits.fuel.is_some() || own_deadline {
+        let must_meter = self.has_deadline() && !self.image.is_bounded();
+        if self.limits.fuel.is_some() || must_meter {
             Metering::On
         } else {
             Metering::Off

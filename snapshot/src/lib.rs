@@ -74,12 +74,14 @@
 //! [`split`](fn@split) keeps whole functions for when they are needed; `hot` lists
 //! those to be translated ahead ([`list`]). Apart from
 //! all of these, [`trace`](fn@trace) makes a module keep note of the function it
-//! is in, to say where it trapped, and [`mend`](fn@mend) keeps tail calls away from host
-//! functions.
+//! is in, to say where it trapped, [`mend`](fn@mend) keeps tail calls away from host
+//! functions, and [`bound`](fn@bound) has a guest ask the host, again and again, whether it
+//! may go on.
 #![forbid(unsafe_code)]
 
 mod analysis;
 mod appended;
+mod bound;
 mod cover;
 mod error;
 mod guest;
@@ -99,6 +101,7 @@ mod trace;
 mod types;
 mod valid;
 
+pub use bound::{TICK, bound};
 pub use cover::{COVERAGE, counts, cover, entries};
 pub use error::Error;
 pub use guest::{Guest, Reference, Value};

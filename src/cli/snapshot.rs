@@ -183,6 +183,7 @@ fn request(matches: &ArgMatches) -> Request {
             None => matches.get_one("at").cloned(),
         },
         portable: matches.get_flag("portable"),
+        bounded: false,
     }
 }
 

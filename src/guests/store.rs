@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Image, Language,
-    image::{cache::Images, ready},
+    image::{
+        cache::Images,
+        ready::{self, Kind},
+    },
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -167,7 +170,7 @@ impl GuestStore {
         language: Language,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Image, Error> {
-        ready::open_or_make(self, language, false, progress)
+        ready::open_or_make(self, language, Kind::default(), progress)
     }
 
     /// The same for runs with a [seed](crate::Grants::seed). In one that
@@ -183,7 +186,11 @@ impl GuestStore {
         language: Language,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Image, Error> {
-        ready::open_or_make(self, language, true, progress)
+        let kind = Kind {
+            seeded: true,
+            ..Kind::default()
+        };
+        ready::open_or_make(self, language, kind, progress)
     }
 
     /// Fetches the pinned guest of `language`, if it is not there.

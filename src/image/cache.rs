@@ -36,7 +36,7 @@ use std::{
 /// Images of a language that are kept beside the one in use: some versions of
 /// Dormouse can take turns without making theirs anew each time, and the disk
 /// does not fill.
-const KEPT: usize = 3;
+const KEPT: usize = 7;
 
 /// Records of images that lie elsewhere. Without its record an image is
 /// validated, nothing worse; so the oldest go.
@@ -69,6 +69,7 @@ impl Key {
         guest: &str,
         bootstrap: u64,
         draws: Draws,
+        bounded: bool,
     ) -> Result<Self, Error> {
         let executable = executable()
             .and_then(|metadata| Ok((metadata.len(), metadata.modified()?)))
@@ -77,18 +78,23 @@ impl Key {
                     "the running executable can't be looked at: {error}"
                 ))
             })?;
-        Ok(Self::of(language, guest, bootstrap, draws, &executable))
+        Ok(Self::of(
+            language,
+            guest,
+            bootstrap,
+            (draws, bounded),
+            &executable,
+        ))
     }
 
     fn of(
         language: Language,
         guest: &str,
         bootstrap: u64,
-        draws: Draws,
+        kind: (Draws, bool),
         executable: &(u64, std::time::SystemTime),
     ) -> Self {
-        let all =
-            format!("{FORMAT} {TOOL} {language} {guest} {bootstrap} {draws:?} {executable:?}");
+        let all = format!("{FORMAT} {TOOL} {language} {guest} {bootstrap} {kind:?} {executable:?}");
         // Half of it is more than enough to tell images apart.
         let digest = &Sha256::digest(all)[..16];
         Self {

@@ -26,6 +26,7 @@ use crate::{
 use cache::Images;
 use manifest::Manifest;
 use opened::{Bytes, Found, Opened};
+use ready::Kind;
 use std::{
     path::Path,
     sync::{Arc, OnceLock},
@@ -78,7 +79,11 @@ struct Inner {
     snapshot: Option<Snapshot>,
     /// Of a language's own image, where its guest is.
     store: Option<GuestStore>,
+    /// Which of the language's own images it is.
+    kind: Kind,
     plain: OnceLock<Image>,
+    /// Of a language's own image, the one that is bounded, if there can be one.
+    bounded: OnceLock<Option<Image>>,
     unmetered: OnceLock<Prepared>,
     metered: OnceLock<Prepared>,
     /// Of both, where they are made before.
@@ -178,7 +183,9 @@ impl Image {
             language,
             snapshot,
             store: None,
+            kind: Kind::default(),
             plain: OnceLock::new(),
+            bounded: OnceLock::new(),
             unmetered: OnceLock::new(),
             metered: OnceLock::new(),
             engines: Default::default(),
@@ -188,9 +195,10 @@ impl Image {
     /// The same image of a language, whose guest is in `store`. Only for an
     /// image that nobody else has yet.
     #[must_use]
-    pub(crate) fn of_store(mut self, store: GuestStore) -> Self {
+    pub(crate) fn of_store(mut self, store: GuestStore, kind: Kind) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
             inner.store = Some(store);
+            inner.kind = kind;
         }
         self
     }
@@ -205,6 +213,29 @@ impl Image {
             .load(language, &mut |_| {})
             .and_then(|wasm| Self::language(language, wasm));
         Some(loaded.map(|plain| self.0.plain.get_or_init(|| plain)))
+    }
+
+    /// Whether it asks the host, from time to time, whether to go on.
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.0.kind.bounded
+    }
+
+    /// What does the same and is bounded: of a language's own image, another
+    /// one of its images, which is made first if it is not in the cache. Where
+    /// there is none, a run with a deadline has to be metered.
+    pub(crate) fn bounded(&self) -> Option<&Self> {
+        if self.is_bounded() {
+            return Some(self);
+        }
+        let (store, language) = (self.0.store.as_ref()?, self.0.language?);
+        let make = || {
+            let kind = Kind {
+                bounded: true,
+                ..self.0.kind
+            };
+            ready::open_or_make(store, language, kind, &mut |_| {}).ok()
+        };
+        self.0.bounded.get_or_init(make).as_ref()
     }
 
     /// What to start for a run with `limit` bytes of memory: where that is less

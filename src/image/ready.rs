@@ -13,8 +13,17 @@ use crate::{
     wasi::{PREPARING, Secret},
 };
 
-/// The image of `language`, made first if it is not in the cache; `seeded`:
-/// that for runs with a seed, in which nothing is this installation's own.
+/// Which of a language's images.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Kind {
+    /// That for runs with a seed, in which nothing is this installation's own.
+    pub(crate) seeded: bool,
+    /// That for runs with a deadline at which the process goes on: its code
+    /// asks the host from time to time.
+    pub(crate) bounded: bool,
+}
+
+/// The image of `language`, made first if it is not in the cache.
 ///
 /// # Errors
 ///
@@ -22,16 +31,22 @@ use crate::{
 pub(crate) fn open_or_make(
     store: &GuestStore,
     language: Language,
-    seeded: bool,
+    kind: Kind,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Image, Error> {
-    let draws = if seeded || !language::draws_secrets(language) {
+    let draws = if kind.seeded || !language::draws_secrets(language) {
         Draws::Fixed
     } else {
         Draws::Secret
     };
     let (name, sha256) = store.identity(language)?;
-    let key = Key::new(language, &sha256, language::fingerprint(language), draws)?;
+    let key = Key::new(
+        language,
+        &sha256,
+        language::fingerprint(language),
+        draws,
+        kind.bounded,
+    )?;
     let images = Images::at(store.folder());
     let opened = images.open_or_make(&key, progress, |progress| {
         let secret = match draws {
@@ -40,12 +55,19 @@ pub(crate) fn open_or_make(
         };
         let wasm = store.load(language, progress)?;
         progress(Progress::Capturing { language });
-        make(language, wasm, Guest { name, sha256 }, secret)
+        let guest = Guest { name, sha256 };
+        make(language, wasm, guest, secret, kind.bounded)
     })?;
-    Ok(Image::opened(opened)?.of_store(store.clone()))
+    Ok(Image::opened(opened)?.of_store(store.clone(), kind))
 }
 
-fn make(language: Language, wasm: Vec<u8>, guest: Guest, secret: Secret) -> Result<Vec<u8>, Error> {
+fn make(
+    language: Language,
+    wasm: Vec<u8>,
+    guest: Guest,
+    secret: Secret,
+    bounded: bool,
+) -> Result<Vec<u8>, Error> {
     let guest_image = Image::language(language, wasm)?;
     // It is our own code that runs, and it comes to its end.
     let sandbox = Sandbox::new(&guest_image)
@@ -57,6 +79,7 @@ fn make(language: Language, wasm: Vec<u8>, guest: Guest, secret: Secret) -> Resu
     let request = Request {
         point: None,
         portable: false,
+        bounded,
     };
     let origin = Origin {
         guest,

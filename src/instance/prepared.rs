@@ -9,7 +9,8 @@ use crate::{
     },
     wasi,
 };
-use wasmi::{ExternType, Linker, MemoryType};
+use dormouse_snapshot::TICK;
+use wasmi::{Caller, ExternType, Linker, MemoryType};
 
 /// The module that an image imports its memories from: `memory0`, `memory1`, …
 const MEMORIES: &str = "dormouse";
@@ -165,6 +166,11 @@ fn linker(engine: &Engine, module: &wasmi::Module, extend: Extend) -> Result<Lin
     // Where a guest asks to be captured. Nothing is to be done otherwise.
     linker
         .func_wrap("dormouse", "snapshot_point", || ())
+        .map_err(|error| not_linked(error.into()))?;
+    // Where a bounded guest asks whether it may go on.
+    let tick = |caller: Caller<'_, State>| caller.data().meter.check();
+    linker
+        .func_wrap(TICK.0, TICK.1, tick)
         .map_err(|error| not_linked(error.into()))?;
     extend(&mut linker)?;
     Ok(linker)

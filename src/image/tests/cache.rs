@@ -66,7 +66,7 @@ impl Setting {
 }
 
 fn key(guest: &str) -> Key {
-    Key::new(Language::Python, guest, 7, Draws::Secret).expect("something is running")
+    Key::new(Language::Python, guest, 7, Draws::Secret, false).expect("something is running")
 }
 
 #[test]
@@ -89,14 +89,14 @@ fn an_image_is_made_once_and_only_its_user_can_get_at_it() {
 #[test]
 fn whatever_goes_into_an_image_goes_into_its_key() {
     let key = |language, guest, bootstrap| {
-        Key::new(language, guest, bootstrap, Draws::Secret).expect("running")
+        Key::new(language, guest, bootstrap, Draws::Secret, false).expect("running")
     };
     let one = key(Language::Python, "a", 1);
     assert_eq!(one, key(Language::Python, "a", 1));
     assert_ne!(one, key(Language::JavaScript, "a", 1));
     assert_ne!(one, key(Language::Python, "b", 1));
     assert_ne!(one, key(Language::Python, "a", 2));
-    let fixed = Key::new(Language::Python, "a", 1, Draws::Fixed).expect("running");
+    let fixed = Key::new(Language::Python, "a", 1, Draws::Fixed, false).expect("running");
     assert_ne!(one, fixed);
     const fn two(first: &[u8], second: &[u8]) -> u64 {
         fingerprint(fingerprint(NO_SOURCES, first), second)
@@ -189,7 +189,7 @@ fn the_disk_does_not_fill() {
         setting.open(&key(guest)).expect("usable");
         std::thread::sleep(Duration::from_millis(20));
     }
-    let js = Key::new(Language::JavaScript, "a", 7, Draws::Fixed).expect("running");
+    let js = Key::new(Language::JavaScript, "a", 7, Draws::Fixed, false).expect("running");
     setting.open(&js).expect("usable");
     assert_eq!(
         setting.files(".dormouse").len(),

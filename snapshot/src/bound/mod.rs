@@ -1,0 +1,238 @@
+//! Giving the host the say over how long a guest runs.
+//!
+//! A bounded module calls an imported function ([`TICK`]) from time to time,
+//! whatever it does; when that fails, the run is over. Metering every block of
+//! code would do the same, at a higher price: here most code has nothing added.
+//!
+//! # What is paid, and where
+//!
+//! Work is counted in operators, and paid for before it is done, in *units* of
+//! [`UNIT`] operators, from an appended global; when [`BUDGET`] units are used
+//! up, the host is asked. A *pass* of a function is what it runs without going
+//! back in a loop, including the functions that it calls and that don't pay
+//! themselves. `paths` finds how long a pass can be at the most, and divides
+//! what is too long.
+//!
+//! - Going back in a loop counts down a local variable; each time it reaches
+//!   zero, [`PASSES`] passes are paid. A local starts at zero, so a function
+//!   pays when it goes back first, and nothing if it never does.
+//! - Functions that call indirectly, that close a circle of direct calls, or
+//!   whose pass is longer than [`FREE`], pay for it when they are entered. So
+//!   those that don't, call each other in no circle, and are paid for by those
+//!   that call them.
+//! - Operators whose work depends on an operand (`memory.fill` and the like)
+//!   pay for it.
+//!
+//! So a guest executes at most [`UNIT`] × [`BUDGET`] operators, 2²⁸, for each
+//! time that it asks, and as many before the first; but one can be used up
+//! later than others, for what functions that wait for a call have paid for is
+//! not lost: up to [`PASSES`] passes of at most 2¹⁵ operators each. The guest can't
+//! reach the global or the variables: they have no address.
+//!
+//! The import is put behind the others, so the functions that the module
+//! defines shift by one. Everything else is appended.
+
+mod body;
+mod graph;
+mod paths;
+#[cfg(test)]
+mod tests;
+
+use crate::{Error, trace::order};
+use graph::Graph;
+use wasm_encoder::{
+    CodeSection, ConstExpr, EntityType, Function, FunctionSection, GlobalSection, GlobalType,
+    ImportSection, Instruction as I, Module, SectionId, TypeSection, ValType,
+    reencode::{self, Reencode, utils},
+};
+use wasmparser::{
+    CodeSectionReader, FunctionBody, FunctionSectionReader, GlobalSectionReader,
+    ImportSectionReader, Parser, TypeSectionReader,
+};
+
+/// The module and name of the imported function, `[] -> []`.
+pub const TICK: (&str, &str) = ("dormouse", "tick");
+
+/// Operators that one unit pays for.
+pub(crate) const UNIT: u32 = 1 << 16;
+
+/// Units between two calls of the host.
+pub(crate) const BUDGET: u32 = 1 << 12;
+
+/// How often a function can go back in loops before it pays again.
+pub(crate) const PASSES: u32 = 128;
+
+/// Passes that a function's callers pay for, if it has loops.
+pub(crate) const FIRST: u32 = 16;
+
+/// Operators that callers pay for.
+pub(crate) const FREE: u32 = 1 << 13;
+
+/// Rewrites `wasm`, a valid core module, to call the imported function [`TICK`]
+/// again and again for as long as it runs.
+///
+/// # Errors
+///
+/// When `wasm` is not a well-formed core module.
+pub fn bound(wasm: &[u8]) -> Result<Vec<u8>, Error> {
+    let graph = Graph::of(wasm)?;
+    if graph.functions.is_empty() {
+        return Ok(wasm.to_vec());
+    }
+    let mut bound = Bound {
+        next: 0,
+        ty: 0,
+        missing: vec![SectionId::Type, SectionId::Import, SectionId::Global],
+        graph,
+    };
+    let mut module = Module::new();
+    bound.parse_core_module(&mut module, Parser::new(0), wasm)?;
+    Ok(module.finish())
+}
+
+struct Bound {
+    graph: Graph,
+    /// The function whose body comes next, from the first that is defined.
+    next: usize,
+    /// The type `[] -> []`.
+    ty: u32,
+    /// Sections to be added to, that did not come yet.
+    missing: Vec<SectionId>,
+}
+
+impl Bound {
+    fn add_type(&mut self, types: &mut TypeSection) {
+        self.ty = self.graph.types;
+        types.ty().function([], []);
+        self.missing.retain(|id| *id != SectionId::Type);
+    }
+
+    fn add_import(&mut self, imports: &mut ImportSection) {
+        imports.import(TICK.0, TICK.1, EntityType::Function(self.ty));
+        self.missing.retain(|id| *id != SectionId::Import);
+    }
+
+    fn add_global(&mut self, globals: &mut GlobalSection) {
+        let ty = GlobalType {
+            val_type: ValType::I32,
+            mutable: true,
+            shared: false,
+        };
+        globals.global(ty, &ConstExpr::i32_const(BUDGET.cast_signed()));
+        self.missing.retain(|id| *id != SectionId::Global);
+    }
+
+    fn add_missing(&mut self, module: &mut Module, id: SectionId) {
+        match id {
+            SectionId::Type => {
+                let mut types = TypeSection::new();
+                self.add_type(&mut types);
+                module.section(&types);
+            }
+            SectionId::Import => {
+                let mut imports = ImportSection::new();
+                self.add_import(&mut imports);
+                module.section(&imports);
+            }
+            _ => {
+                let mut globals = GlobalSection::new();
+                self.add_global(&mut globals);
+                module.section(&globals);
+            }
+        }
+    }
+
+    /// The function that asks the host, and has another budget.
+    fn refill(&self) -> Function {
+        let mut f = Function::new([]);
+        f.instruction(&I::I32Const(BUDGET.cast_signed()));
+        f.instruction(&I::GlobalSet(self.graph.globals));
+        f.instruction(&I::Call(self.graph.imports));
+        f.instruction(&I::End);
+        f
+    }
+}
+
+impl Reencode for Bound {
+    type Error = std::convert::Infallible;
+
+    fn function_index(&mut self, index: u32) -> Result<u32, reencode::Error> {
+        Ok(index + u32::from(index >= self.graph.imports))
+    }
+
+    fn parse_type_section(
+        &mut self,
+        types: &mut TypeSection,
+        section: TypeSectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        utils::parse_type_section(self, types, section)?;
+        self.add_type(types);
+        Ok(())
+    }
+
+    fn parse_import_section(
+        &mut self,
+        imports: &mut ImportSection,
+        section: ImportSectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        utils::parse_import_section(self, imports, section)?;
+        self.add_import(imports);
+        Ok(())
+    }
+
+    fn parse_function_section(
+        &mut self,
+        functions: &mut FunctionSection,
+        section: FunctionSectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        utils::parse_function_section(self, functions, section)?;
+        functions.function(self.ty);
+        Ok(())
+    }
+
+    fn parse_global_section(
+        &mut self,
+        globals: &mut GlobalSection,
+        section: GlobalSectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        utils::parse_global_section(self, globals, section)?;
+        self.add_global(globals);
+        Ok(())
+    }
+
+    /// Makes the sections that the module has none of, at their places.
+    fn intersperse_section_hook(
+        &mut self,
+        module: &mut Module,
+        _after: Option<SectionId>,
+        before: Option<SectionId>,
+    ) -> Result<(), reencode::Error> {
+        for id in self.missing.clone() {
+            if order(before) > order(Some(id)) {
+                self.add_missing(module, id);
+            }
+        }
+        Ok(())
+    }
+
+    fn parse_code_section(
+        &mut self,
+        code: &mut CodeSection,
+        section: CodeSectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        utils::parse_code_section(self, code, section)?;
+        code.function(&self.refill());
+        Ok(())
+    }
+
+    fn parse_function_body(
+        &mut self,
+        code: &mut CodeSection,
+        body: FunctionBody<'_>,
+    ) -> Result<(), reencode::Error> {
+        let index = self.next;
+        self.next += 1;
+        code.function(&body::rewrite(self, index, &body)?);
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+use super::*;
+use wasmparser::Validator;
+
+fn bounded(wat: &str) -> Vec<u8> {
+    let wasm = wat::parse_str(wat).expect("the test's module parses");
+    let bounded = bound(&wasm).expect("it is bounded");
+    Validator::new()
+        .validate_all(&bounded)
+        .unwrap_or_else(|error| panic!("{wat}: {error}"));
+    bounded
+}
+
+/// Who pays when entered, of the functions that a module defines.
+fn payers(wat: &str) -> Vec<bool> {
+    bounded(wat);
+    let wasm = wat::parse_str(wat).expect("it parses");
+    let graph = Graph::of(&wasm).expect("it is read");
+    graph.functions.iter().map(|called| called.pays).collect()
+}
+
+#[test]
+fn sections_that_are_missing_are_made() {
+    for wat in [
+        "(module (func))",
+        "(module (import \"m\" \"f\" (func)) (func (loop (br 0))))",
+        "(module (import \"m\" \"g\" (global i32)) (func (loop (br 0))) (memory 1) (data \"x\"))",
+        "(module (global i32 (i32.const 1)) (func (loop (br 0))) (start 0))",
+        "(module (import \"m\" \"m\" (memory 1)) (func $f (loop (br 0))) (export \"f\" (func $f)))",
+        "(module (table 1 funcref) (func $f) (elem (i32.const 0) $f) (global funcref (ref.func $f)))",
+    ] {
+        bounded(wat);
+    }
+    let empty = bounded("(module (memory 1))");
+    assert_eq!(empty, wat::parse_str("(module (memory 1))").expect("valid"));
+    assert!(bound(b"").is_err());
+}
+
+#[test]
+fn each_shape_stays_valid() {
+    bounded(
+        r#"(module
+            (memory 1) (memory $wide i64 1) (table $t 4 funcref) (elem $e func $a) (data $d "abc")
+            (type $two (func (param i32) (result i32)))
+            (func $a (param i32) (result i32)
+                (loop $l (br_if $l (i32.sub (local.get 0) (i32.const 1))))
+                (block $out (loop $m (br_table $m $out $m (local.get 0))))
+                (local.get 0)
+                (loop $p (param i32) (result i32) (br_if $p (i32.eqz (local.get 0))))
+                (loop $q (result i32) (if (local.get 0) (then (br $q)) (else (br $q))) (i32.const 1))
+                (i32.add)
+                (return_call $b))
+            (func $b (type $two)
+                (memory.fill 0 (i32.const 0) (i32.const 1) (local.get 0))
+                (memory.fill $wide (i64.const 0) (i32.const 1) (i64.const 70000))
+                (memory.copy 0 0 (i32.const 0) (i32.const 1) (local.get 0))
+                (memory.copy 0 $wide (i32.const 0) (i64.const 1) (local.get 0))
+                (memory.init 0 $d (i32.const 0) (i32.const 1) (i32.const 2))
+                (table.fill $t (i32.const 0) (ref.null func) (local.get 0))
+                (table.copy $t $t (i32.const 0) (i32.const 1) (local.get 0))
+                (table.init $t $e (i32.const 0) (i32.const 0) (i32.const 1))
+                (drop (memory.grow (i32.const 1)))
+                (drop (table.grow $t (ref.func $a) (i32.const 1)))
+                (return_call_indirect $t (type $two) (local.get 0) (i32.const 0))))"#,
+    );
+}
+
+#[test]
+fn who_closes_a_circle_pays() {
+    assert_eq!(payers("(module (func $f (call $f)))"), [true]);
+    assert_eq!(payers("(module (func $f (return_call $f)))"), [true]);
+    let two = payers("(module (func $f (call $g)) (func $g (call $f)))");
+    assert!(two.contains(&true), "{two:?}");
+    let indirect = "(module (table 1 funcref) (func $f (call_indirect (i32.const 0))))";
+    assert_eq!(payers(indirect), [true]);
+    let plain = "(module (func $f (call $g) (call $g)) (func $g (loop (nop))))";
+    assert_eq!(payers(plain), [false, false]);
+}
+
+#[test]
+fn who_calls_too_much_pays() {
+    // Each calls the next twice, so the first does 2^18 times what the last does.
+    let mut wat = String::from("(module ");
+    for index in 0..18 {
+        let next = index + 1;
+        wat.push_str(&format!("(func $f{index} (call $f{next}) (call $f{next}))"));
+    }
+    wat.push_str("(func $f18))");
+    let pay = payers(&wat);
+    assert!(pay[..12].contains(&true), "{pay:?}");
+    assert!(!pay[12..].contains(&true), "{pay:?}");
+}
+
+#[test]
+fn a_pass_that_is_too_long_is_divided() {
+    let body = "(drop (i32.const 1))".repeat(UNIT as usize);
+    let wat = format!("(module (func {body}))");
+    bounded(&wat);
+    let graph = Graph::of(&wat::parse_str(&wat).expect("it parses")).expect("it is read");
+    assert_eq!(graph.functions[0].passes.longest, UNIT);
+    assert_eq!(graph.functions[0].passes.paid_at.len(), 1);
+    // Ways that exclude each other are not added up.
+    let half = "(drop (i32.const 1))".repeat(UNIT as usize / 3);
+    let wat = format!("(module (func (param i32) (if (local.get 0) (then {half}) (else {half}))))");
+    let graph = Graph::of(&wat::parse_str(&wat).expect("it parses")).expect("it is read");
+    assert!(graph.functions[0].passes.paid_at.is_empty());
+}

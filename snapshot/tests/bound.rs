@@ -1,0 +1,227 @@
+//! A bounded module does what the original does, and none can keep its host from
+//! being asked.
+
+mod support;
+
+use dormouse_snapshot::{TICK, bound, mend};
+use support::generated::{bytes, module};
+use wasmi::{Caller, Config, Engine, ExternType, Linker, Module, Store, Val};
+
+/// How often the host lets a guest go on.
+const TICKS: u32 = 3;
+
+fn engine() -> Engine {
+    let mut config = Config::default();
+    config
+        .set_max_recursion_depth(100_000)
+        .set_max_stack_height(64 << 20)
+        .wasm_tail_call(true);
+    Engine::new(&config)
+}
+
+/// Ticks of what a comparison has no time for.
+const LONG: u32 = 20;
+
+/// Calls the export `name` of `wasm`, giving what is printed of its end and how
+/// often the host was asked.
+fn run(wasm: &[u8], name: &str, args: &[Val], ticks: u32) -> (String, u32) {
+    let engine = engine();
+    let module = Module::new(&engine, wasm).expect("it is valid");
+    let mut store = Store::new(&engine, 0u32);
+    let mut linker = Linker::new(&engine);
+    let tick = move |mut caller: Caller<'_, u32>| {
+        *caller.data_mut() += 1;
+        match *caller.data() > ticks {
+            true => Err(wasmi::Error::new("stopped")),
+            false => Ok(()),
+        }
+    };
+    linker.func_wrap(TICK.0, TICK.1, tick).expect("new");
+    for import in module.imports() {
+        if let ExternType::Func(ty) = import.ty() {
+            let quiet = ty.clone();
+            let _ = linker.func_new(import.module(), import.name(), ty.clone(), {
+                move |_, _, results: &mut [Val]| {
+                    for (result, ty) in results.iter_mut().zip(quiet.results()) {
+                        *result = Val::default_for_ty(*ty);
+                    }
+                    Ok(())
+                }
+            });
+        }
+    }
+    let ended = linker
+        .instantiate_and_start(&mut store, &module)
+        .and_then(|instance| {
+            let func = instance.get_func(&store, name).expect("exported");
+            let ty = func.ty(&store);
+            let mut results: Vec<Val> = ty
+                .results()
+                .iter()
+                .map(|t| Val::default_for_ty(*t))
+                .collect();
+            func.call(&mut store, args, &mut results)?;
+            Ok(results)
+        });
+    let ended = match ended {
+        Ok(results) => format!("{results:?}"),
+        Err(error) => error.to_string(),
+    };
+    (ended, *store.data())
+}
+
+fn bounded(wat: &str) -> Vec<u8> {
+    bound(&wat::parse_str(wat).expect("it parses")).expect("it is bounded")
+}
+
+/// Guests that never end, in every way that there is.
+const HOSTILE: &[(&str, &str)] = &[
+    ("br", "(func (export \"run\") (loop (br 0)))"),
+    ("br_if", "(func (export \"run\") (loop (br_if 0 (i32.const 1))))"),
+    ("nested", "(func (export \"run\") (loop $a (block $b (loop $c (br_if $b (i32.const 1)) (br $c))) (br $a)))"),
+    ("br_table", "(func (export \"run\") (loop $a (block $b (br_table $b $a $b (i32.const 1)))))"),
+    ("default", "(func (export \"run\") (loop $a (br_table $a (i32.const 9))))"),
+    ("parameters", "(func (export \"run\") (i32.const 1) (loop (param i32) (br 0)))"),
+    ("outer", "(func (export \"run\") (loop $a (block (loop (br $a)))))"),
+    ("if", "(func (export \"run\") (loop $a (if (i32.const 1) (then (br $a)))))"),
+    ("calls", "(func $f) (func (export \"run\") (loop (call $f) (br 0)))"),
+    ("short loops",
+     "(func $f (local i32) (loop (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 9)))))
+      (func (export \"run\") (loop (call $f) (br 0)))"),
+    ("exponential",
+     "(func $f (export \"run\") (param i32) (if (local.get 0) (then
+        (call $f (i32.sub (local.get 0) (i32.const 1))) (call $f (i32.sub (local.get 0) (i32.const 1))))))"),
+    ("two functions",
+     "(func $f (export \"run\") (param i32) (if (local.get 0) (then
+        (call $g (i32.sub (local.get 0) (i32.const 1))) (call $g (i32.sub (local.get 0) (i32.const 1))))))
+      (func $g (param i32) (call $f (local.get 0)))"),
+    ("indirect",
+     "(table 1 funcref) (elem (i32.const 0) $f) (type $t (func (param i32)))
+      (func $f (export \"run\") (type $t) (if (local.get 0) (then
+        (call_indirect (type $t) (i32.sub (local.get 0) (i32.const 1)) (i32.const 0))
+        (call_indirect (type $t) (i32.sub (local.get 0) (i32.const 1)) (i32.const 0)))))"),
+    ("tail calls", "(func $f (export \"run\") (return_call $f))"),
+    ("tail calls of two",
+     "(func $f (export \"run\") (return_call $g)) (func $g (return_call $f))"),
+    ("indirect tail calls",
+     "(table 1 funcref) (elem (i32.const 0) $f) (type $t (func))
+      (func $f (export \"run\") (return_call_indirect (type $t) (i32.const 0)))"),
+    ("a budget of its own",
+     "(global (mut i32) (i32.const 5))
+      (func (export \"run\") (loop (global.set 0 (i32.const 2147483647)) (br 0)))"),
+    ("large fills",
+     "(memory 64) (func (export \"run\")
+        (loop (memory.fill (i32.const 0) (i32.const 0) (i32.const 4194304)) (br 0)))"),
+];
+
+#[test]
+fn every_hostile_guest_is_stopped() {
+    for (what, wat) in HOSTILE {
+        let wasm = bounded(&format!("(module {wat})"));
+        let takes = wat.contains("(export \"run\") (param") || wat.contains("(type $t) (if");
+        let args: &[Val] = if takes { &[Val::I32(60)] } else { &[] };
+        let (ended, ticks) = run(&wasm, "run", args, TICKS);
+        assert!(ended.contains("stopped"), "{what}: {ended}");
+        assert_eq!(ticks, TICKS + 1, "{what}");
+    }
+}
+
+/// A tree of calls without loops or circles, each function calling the next
+/// four times: 4^30 calls.
+#[test]
+fn a_tree_of_calls_is_stopped() {
+    let mut wat = String::from("(module (func (export \"run\") (call $f0))");
+    for index in 0..30 {
+        let call = format!("(call $f{})", index + 1);
+        wat.push_str(&format!("(func $f{index} {})", call.repeat(4)));
+    }
+    wat.push_str("(func $f30))");
+    let (ended, _) = run(&bounded(&wat), "run", &[], TICKS);
+    assert!(ended.contains("stopped"), "{ended}");
+}
+
+/// Loops within functions within loops, each too short to pay on its own.
+#[test]
+fn loops_through_many_functions_are_stopped() {
+    let mut wat = String::from("(module (func (export \"run\") (call $f0))");
+    let once =
+        "(br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 15)))";
+    for index in 0..20 {
+        let next = index + 1;
+        wat.push_str(&format!(
+            "(func $f{index} (local i32) (loop (call $f{next}) {once}))"
+        ));
+    }
+    wat.push_str("(func $f20))");
+    let (ended, _) = run(&bounded(&wat), "run", &[], TICKS);
+    assert!(ended.contains("stopped"), "{ended}");
+}
+
+#[test]
+fn a_fill_costs_what_it_does() {
+    let count = |size: u32| {
+        let wat = format!(
+            "(module (memory 64) (func (export \"run\") (local i32) (loop
+                (memory.fill (i32.const 0) (i32.const 0) (i32.const {size}))
+                (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 2048))))))"
+        );
+        run(&bounded(&wat), "run", &[], u32::MAX).1
+    };
+    assert_eq!(count(64), 0);
+    assert!(count(4 << 20) >= 3);
+}
+
+#[test]
+fn corpus_modules_do_the_same() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let mut same = 0;
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("a file").path();
+        let wasm = wat::parse_file(&path).expect("it parses");
+        same += compare(&wasm, &path.display().to_string());
+    }
+    assert!(same > 15, "{same} were compared");
+}
+
+#[test]
+fn generated_modules_do_the_same() {
+    let mut same = 0;
+    for seed in 0..150 {
+        if let Some(wasm) = module(&bytes(seed)) {
+            same += compare(&wasm, &format!("seed {seed}"));
+        }
+    }
+    assert!(same > 100, "{same} were compared");
+}
+
+/// Runs each export without parameters, bounded and not; how many there were.
+fn compare(wasm: &[u8], what: &str) -> u32 {
+    // Tail calls of host functions are not for this interpreter.
+    let wasm = &mend(wasm).expect("it is mended")[..];
+    let bounded = bound(wasm).unwrap_or_else(|error| panic!("{what}: {error}"));
+    wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::all())
+        .validate_all(&bounded)
+        .unwrap_or_else(|error| panic!("{what}: {error}"));
+    let mut compared = 0;
+    let Ok(module) = Module::new(&engine(), wasm) else {
+        return 0;
+    };
+    for export in module.exports() {
+        let ExternType::Func(ty) = export.ty() else {
+            continue;
+        };
+        let args: Vec<Val> = ty
+            .params()
+            .iter()
+            .map(|ty| Val::default_for_ty(*ty))
+            .collect();
+        let (other, ticks) = run(&bounded, export.name(), &args, LONG);
+        if ticks > LONG {
+            continue;
+        }
+        let (one, _) = run(wasm, export.name(), &args, LONG);
+        assert_eq!(one, other, "{what}, {}", export.name());
+        compared += 1;
+    }
+    compared
+}
