@@ -1,4 +1,4 @@
-//! What idle Python instances hold of the machine's memory.
+//! What idle Python instances and sessions hold of the machine's memory.
 //!
 //! ```sh
 //! cargo bench --features bench --bench idle
@@ -13,11 +13,12 @@
 )]
 
 use dormouse::{
-    GuestStore, Image, Language, Program,
+    GuestStore, Image, Language, Program, Sandbox, Session,
     bench::{Held, hold},
 };
 
 const COUNT: usize = 100;
+const SESSIONS: usize = 1000;
 
 fn main() {
     let store = GuestStore::open_default().expect("a cache folder");
@@ -37,6 +38,41 @@ fn main() {
     for (name, source, runs) in programs {
         measure(&image, name, &Program::code(source), runs);
     }
+    sessions(&store, Language::Python, "x = [i * i for i in range(100)]");
+    sessions(
+        &store,
+        Language::JavaScript,
+        "let x = [1, 2, 3].map((i) => i * i)",
+    );
+}
+
+/// Sessions that wait for more, after one statement each.
+fn sessions(store: &GuestStore, language: Language, statement: &str) {
+    let image = store.image(language, &mut |_| {}).expect("an image");
+    let open = || {
+        let session = Sandbox::new(&image).session().expect("it opens");
+        session.run(statement).expect("it runs");
+        session
+    };
+    drop((open(), open()));
+    let started = std::time::Instant::now();
+    let (Some(before), Some(threads)) = (private_dirty(), threads()) else {
+        return eprintln!("this system does not tell what is dirty");
+    };
+    let held: Vec<Session> = (0..SESSIONS).map(|_| open()).collect();
+    let took = started.elapsed();
+    let each = private_dirty().unwrap_or(before).saturating_sub(before) / SESSIONS;
+    let more = self::threads().unwrap_or(0).saturating_sub(threads);
+    println!(
+        "{SESSIONS} {language} sessions, after one statement each ({took:?}): {each} KiB of \
+         private dirty memory each, {more} threads more than before"
+    );
+    drop(held);
+}
+
+/// Threads of this process.
+fn threads() -> Option<usize> {
+    Some(std::fs::read_dir("/proc/self/task").ok()?.count())
 }
 
 fn measure(image: &Image, name: &str, program: &Program, runs: bool) {

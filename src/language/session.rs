@@ -38,7 +38,7 @@ pub(super) fn no_copy(why: impl std::fmt::Display) -> Error {
 /// A language in an instance between two pieces.
 pub(crate) enum Session {
     Python(python::session::Session),
-    JavaScript(javascript::session::Session),
+    JavaScript(Box<javascript::session::Session>),
 }
 
 impl Session {
@@ -57,7 +57,8 @@ impl Session {
                 Ok(python::session::Session::begin(instance)?.map(Self::Python))
             }
             Some(Language::JavaScript) => {
-                Ok(javascript::session::Session::begin(image, instance)?.map(Self::JavaScript))
+                let session = javascript::session::Session::begin(image, instance)?;
+                Ok(session.map(|session| Self::JavaScript(Box::new(session))))
             }
             None => Err(Error::new(
                 ErrorKind::Invoke,
@@ -80,7 +81,10 @@ impl Session {
     ) -> Result<Self, Error> {
         match self {
             Self::Python(session) => session.copy(image, instance, other).map(Self::Python),
-            Self::JavaScript(session) => session.copy(instance, other).map(Self::JavaScript),
+            Self::JavaScript(session) => {
+                let copy = session.copy(instance, other)?;
+                Ok(Self::JavaScript(Box::new(copy)))
+            }
         }
     }
 

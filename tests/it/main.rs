@@ -5,6 +5,7 @@
 mod apps;
 mod calls;
 mod cli;
+mod copies;
 mod deps;
 mod fresh;
 mod fs;

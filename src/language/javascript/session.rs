@@ -90,8 +90,7 @@ impl Session {
         };
         copy.engine.attach(instance, &Program::copy());
         language(instance).cwd.clone_from(&language(other).cwd);
-        copy.ask(instance, Question::Refresh)
-            .map_err(|stop| no_copy(stop))?;
+        copy.ask(instance, Question::Refresh).map_err(no_copy)?;
         Ok(copy)
     }
 

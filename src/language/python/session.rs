@@ -90,13 +90,12 @@ impl Session {
         }
         instance.copy_from(other)?;
         let copy = Self::begin(instance)?;
-        let mut copy = copy.map_err(|stop| no_copy(stop))?;
+        let mut copy = copy.map_err(no_copy)?;
         if instance.state().wasi().paused_read() != other.state().wasi().paused_read() {
             return Err(no_copy("its guest waits for something else than its image"));
         }
         copy.pieces = self.pieces;
-        copy.ask(instance, Question::Refresh)
-            .map_err(|stop| no_copy(stop))?;
+        copy.ask(instance, Question::Refresh).map_err(no_copy)?;
         Ok(copy)
     }
 
