@@ -95,6 +95,14 @@ impl Packages {
         };
         let (folder, own) = match packages.folder {
             Some(folder) => (folder, None),
+            // It would hide where packages go.
+            None if grants.mounts.iter().any(|mount| mount.guest == GUEST) => {
+                let message = format!(
+                    "{GUEST} is mounted, and packages that the guest installs would not be seen \
+                     there: name their folder (--packages DIR) instead"
+                );
+                return Err(Error::new(ErrorKind::Grant, message));
+            }
             None => {
                 let own = Temporary::new(None).map_err(|error| failed(Path::new(""), error))?;
                 (own.path().join("packages"), Some(Arc::new(own)))

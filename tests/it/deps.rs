@@ -336,6 +336,16 @@ fn guests_install_what_is_allowed() {
     error(&refused, "failed");
     let refused = index.asked(&some, json!({"name": "native"}));
     assert!(error(&refused, "failed").contains("no pure-Python wheel"));
+    let mount = index.dir.mount("/packages", "ro");
+    dormouse([
+        "--allow-pkg-install",
+        "--mount",
+        &mount,
+        "-c",
+        "print('started')",
+    ])
+    .prints_nothing_and_exits(1)
+    .says(&["/packages is mounted"]);
     dormouse(["--allow-pkg", "a;b", "-c", "print('started')"])
         .prints_nothing_and_exits(1)
         .says(&["the allowed package \"a;b\" is none"]);
@@ -369,7 +379,7 @@ except OSError as error:
     let expected = "[]\n2.0\n2 /packages/alpha.py\nRead-only file system\n";
     let temporary = Dir::new();
     let ran = run(command()
-        .args(["--allow-pkg-install", "-c", code])
+        .args(["--timeout", "300s", "--allow-pkg-install", "-c", code])
         .envs(index.env())
         .env("TMPDIR", temporary.path()));
     ran.prints(expected);
@@ -380,7 +390,16 @@ except OSError as error:
     let packages = index.packages();
     let folder = packages.to_str().expect("Unicode");
     let ran = run(command()
-        .args(["--allow-pkg", "alpha", "--packages", folder, "-c", code])
+        .args([
+            "--timeout",
+            "300s",
+            "--allow-pkg",
+            "alpha",
+            "--packages",
+            folder,
+            "-c",
+            code,
+        ])
         .envs(index.env()));
     assert!(
         ran.text().starts_with("[]\n2.0\n2 "),
@@ -452,6 +471,8 @@ fn requests_from_the_index() {
     }
     assert!(ran.text().contains("requests 2."), "{}", ran.text());
     dormouse([
+        "--timeout",
+        "300s",
         "--packages",
         folder,
         "-c",

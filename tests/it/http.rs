@@ -485,6 +485,11 @@ fn servers_that_are_not_there() {
         message.contains(&refused) && message.contains("refused"),
         "{message}"
     );
+    let request = json!({"fn": "http_get", "args": {"url": "http://nowhere.invalid/"}});
+    error(
+        &answer(&["--allow-host", "nowhere.invalid"], &request),
+        "connection",
+    );
     let silent = Server::new(|_, _| ());
     error(&asked(json!({"url": silent.url()})), "connection");
     let half = Server::new(|_, stream| {

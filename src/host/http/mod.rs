@@ -8,6 +8,8 @@ mod allow;
 mod body;
 mod headers;
 #[cfg(feature = "http")]
+mod lookup;
+#[cfg(feature = "http")]
 mod send;
 #[cfg(not(feature = "http"))]
 #[path = "without.rs"]

@@ -1,6 +1,6 @@
 //! One request and its response, over a connection of their own.
 
-use super::{HostError, HostErrorKind, Request, Response};
+use super::{HostError, HostErrorKind, Request, Response, lookup::Lookup};
 use crate::{Error, ErrorKind};
 use std::{
     io::Read,
@@ -12,6 +12,7 @@ use ureq::{
     Agent, Body,
     http::{self, HeaderValue, header},
     tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem},
+    unversioned::transport::DefaultConnector,
 };
 
 /// Bytes of a response's header; its fields are at most 128. Browsers take
@@ -52,7 +53,7 @@ impl Client {
             .accept_encoding("identity")
             .build();
         Ok(Self {
-            agent: config.into(),
+            agent: Agent::with_parts(config, DefaultConnector::default(), Lookup::default()),
         })
     }
 
