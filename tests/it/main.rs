@@ -14,6 +14,8 @@ mod host_javascript;
 mod host_python;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "http")]
+mod http_limits;
 mod images;
 mod javascript;
 mod javascript_types;

@@ -199,3 +199,58 @@ fn resvg_renders_a_picture() {
     assert_eq!(&png[..8], b"\x89PNG\r\n\x1a\n");
     assert_eq!(&png[16..24], &[0, 0, 0, 64, 0, 0, 0, 32], "its size");
 }
+
+/// From the index that this machine has.
+#[test]
+fn requests_from_the_index() {
+    let dir = Dir::new();
+    let packages = dir.path().join("packages");
+    let folder = packages.to_str().expect("Unicode");
+    let ran = dormouse(["deps", "install", "--packages", folder, "requests>=2.31"]);
+    if !ran.status.success() {
+        eprintln!("SKIPPED: requests from the index: {}", ran.stderr);
+        return;
+    }
+    assert!(ran.text().contains("requests 2."), "{}", ran.text());
+    dormouse([
+        "--timeout",
+        "300s",
+        "--packages",
+        folder,
+        "-c",
+        "import requests; print(requests.codes.ok)",
+    ])
+    .prints("200\n");
+    dormouse(["deps", "install", "--packages", folder, "numpy"])
+        .prints_nothing_and_exits(1)
+        .says(&["numpy has no pure-Python wheel", "no version installs"]);
+}
+
+/// JavaScript needs no installation: a library's bundle is a file to import.
+#[test]
+fn a_bundle_from_the_registry() {
+    let dir = Dir::new();
+    let packed = Command::new("npm")
+        .args(["pack", "--silent", "dayjs@1"])
+        .current_dir(dir.path())
+        .output();
+    let Ok(packed) = packed.map(|packed| String::from_utf8_lossy(&packed.stdout).into_owned())
+    else {
+        eprintln!("SKIPPED: a bundle from the registry: there is no npm");
+        return;
+    };
+    if packed.trim().is_empty() {
+        eprintln!("SKIPPED: a bundle from the registry: npm can't reach it");
+        return;
+    }
+    let unpacked = Command::new("tar")
+        .arg("xzf")
+        .arg(packed.trim())
+        .current_dir(dir.path())
+        .status();
+    assert!(unpacked.is_ok_and(|status| status.success()));
+    let mount = dir.mount("/lib", "ro");
+    let code = "import '/lib/package/dayjs.min.js';\n\
+                console.log(dayjs('2026-11-21').add(10, 'day').format('YYYY-MM-DD'));";
+    dormouse(["--mount", &mount, "-l", "js", "-c", code]).prints("2026-12-01\n");
+}
