@@ -31,8 +31,26 @@ const JAVASCRIPT: &[(&str, &str)] = &[
     ),
 ];
 
+/// The same of Python.
+const PYTHON: &[(&str, &str)] = &[
+    ("control: counting", "for i in range(N): x = i"),
+    ("kv.get", "kv.set('a', 1)\nfor i in range(N): kv.get('a')"),
+    ("kv.set", "for i in range(N): kv.set('a', i)"),
+    ("time_now", "for i in range(N): time_now()"),
+    (
+        "kv.async_get, 1000 together",
+        "import asyncio\n\
+         async def main():\n    \
+             for i in range(0, N, 1000): await asyncio.gather(*(kv.async_get('a') for _ in range(1000)))\n\
+         asyncio.run(main())",
+    ),
+];
+
 fn calls(criterion: &mut Criterion) {
-    for (language, programs) in [(Language::JavaScript, JAVASCRIPT)] {
+    for (language, programs) in [
+        (Language::Python, PYTHON),
+        (Language::JavaScript, JAVASCRIPT),
+    ] {
         let Some(image) = image(language) else {
             continue;
         };

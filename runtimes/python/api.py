@@ -14,6 +14,8 @@ __name__ = "dormouse"
 MISSING = "\0dormouse: there is no such key\0"
 MISSING_JSON = encode(MISSING)
 
+TIME_NOW = request("time_now", {})
+
 
 def public(function):
     """`function`, such that its errors seem to be raised where it was called."""
@@ -79,14 +81,14 @@ async def awaiting(awaitable):
 @public
 def time_now():
     """Seconds since 1970, as the host sees it; `time.time()` says the same."""
-    return ask(request("time_now", {}))
+    return ask(TIME_NOW)
 
 
 def get_request(key, default):
     key = quote(key) if type(key) is str else encode(key)
     if default is None:
-        return f'{{"fn":"kv_get","args":{{"key":{key}}}}}'
-    return f'{{"fn":"kv_get","args":{{"key":{key},"default":{MISSING_JSON}}}}}'
+        return f'{{"fn":"kv_get","args":{{"key":{key}}}}}\n'
+    return f'{{"fn":"kv_get","args":{{"key":{key},"default":{MISSING_JSON}}}}}\n'
 
 
 class Kv:
@@ -101,7 +103,7 @@ class Kv:
         except BaseException as error:
             hide(error)
             raise
-        return default if value == MISSING else value
+        return value if default is None or value != MISSING else default
 
     def set(self, key, value):
         """Has `key` stand for `value`."""

@@ -6,10 +6,16 @@ use clap::{Arg, ArgMatches, Command};
 use std::{path::PathBuf, process::ExitCode};
 
 /// The files, by name.
-const STUBS: [(&str, &str); 1] = [(
-    "dormouse.pyi",
-    include_str!("../../runtimes/python/dormouse.pyi"),
-)];
+const STUBS: [(&str, &str); 2] = [
+    (
+        "dormouse.pyi",
+        include_str!("../../runtimes/python/dormouse.pyi"),
+    ),
+    (
+        "dormouse.d.ts",
+        include_str!("../../runtimes/javascript/dormouse.d.ts"),
+    ),
+];
 
 /// The subcommand.
 pub(super) fn command() -> Command {

@@ -280,6 +280,11 @@ fn stubs_say_what_there_is() {
     let ran = Way::Woken.with(|| dormouse(["stubs", folder]));
     ran.exits(0);
     assert!(ran.text().contains("dormouse.pyi\n"), "{}", ran.text());
+    let types = dir.read("new/dormouse.d.ts");
+    assert_eq!(
+        types,
+        include_str!("../../runtimes/javascript/dormouse.d.ts")
+    );
     checks_itself(&["--mount", &format!("/stubs:{folder}")], "stubs.py");
     let nowhere = dir.write("file", "");
     let nowhere = nowhere.to_str().expect("UTF-8");
