@@ -214,7 +214,7 @@ fn served() -> [String; 2] {
             }
             "large" => respond(stream, "200 OK", "", &[b'x'; 2 << 20]),
             slow if slow.starts_with("slow") => {
-                std::thread::sleep(Duration::from_millis(200));
+                std::thread::sleep(Duration::from_millis(500));
                 respond(stream, "200 OK", "", path.as_bytes());
             }
             _ => redirect(request, stream),

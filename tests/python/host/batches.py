@@ -12,8 +12,9 @@ import dormouse
 
 async def ten_at_once():
     started = time.monotonic()
-    assert await asyncio.gather(*(async_call("wait", ms=200, answer=n) for n in range(10))) == list(range(10))
-    assert time.monotonic() - started < 1.5
+    assert await asyncio.gather(*(async_call("wait", ms=500, answer=n) for n in range(10))) == list(range(10))
+    # One after the other they take 5 s.
+    assert time.monotonic() - started < 4
     assert call("most") == 10
 
 
@@ -124,12 +125,12 @@ async def others_are_always_ready():
 async def one_after_the_other():
     async def chain(n):
         for _ in range(3):
-            n = await async_call("wait", ms=50, answer=n + 1)
+            n = await async_call("wait", ms=200, answer=n + 1)
         return n
 
     started = time.monotonic()
     assert await asyncio.gather(*(chain(n) for n in range(10))) == [n + 3 for n in range(10)]
-    assert time.monotonic() - started < 1.2
+    assert time.monotonic() - started < 5
 
 
 def without_asyncio():

