@@ -5,6 +5,9 @@
   const P = internals.primordials;
   const MAX_BATCH = 1024; // calls that the host takes at a time
   const MAX_TEXT = 4 << 20; // characters of their requests, or one more
+  // What the host says of those that it did not make, as it would have to hold
+  // the answers of all.
+  const NOT_MADE = 'the answers before it are too large together';
   const { queued, answered } = internals.cells; // queued[0]: as many as `queue` has
 
   // What the host can't or won't do. `code` says of what kind it is.
@@ -147,7 +150,15 @@
     queued[0] = queue.length;
     if (calls.length === 0) return;
     const answers = P.parse(host.call(`[${P.join(requests, ',')}]`));
-    for (let i = 0; i < calls.length; i++) settle(calls[i], P.isArray(answers) ? answers[i] : answers);
+    const left = [];
+    for (let i = 0; i < calls.length; i++) {
+      const answer = P.isArray(answers) ? answers[i] : answers;
+      if (i > 0 && P.hasOwn(answer, 'error') && answer.error === NOT_MADE) left[left.length] = calls[i];
+      else settle(calls[i], answer);
+    }
+    for (let i = 0; i < queue.length; i++) left[left.length] = queue[i];
+    queue = left;
+    queued[0] = queue.length;
   };
 
   // What a piece of a session leaves unsent when it ends by an error.

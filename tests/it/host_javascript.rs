@@ -29,6 +29,7 @@ both_ways! {
     what_was_not_granted_is_refused,
     calls_of_one_turn_go_together,
     many_calls_are_split,
+    answers_that_are_too_large_together_come_in_turn,
     a_call_that_nobody_awaits_is_made,
     an_aborted_request_is_never_sent,
     the_host_is_reached_from_every_kind_of_program,
@@ -251,6 +252,18 @@ fn many_calls_are_split() {
         print(values.length, values.every((value, n) => value === n + 10))";
     prints(&functions, source, "3000 true\n");
     assert_eq!(count.load(Ordering::Relaxed), 3000);
+}
+
+/// The host holds 64 MiB of answers at most.
+fn answers_that_are_too_large_together_come_in_turn() {
+    let large = |_: Map<String, Value>| Ok("x".repeat(1 << 20));
+    let functions = HostFunctions::new().with("large", large);
+    let source = "
+        let length = 0;
+        const calls = Array.from({ length: 90 }, () => asyncCall('large').then((text) => { length += text.length }));
+        await Promise.all(calls);
+        print(length / 2 ** 20)";
+    prints(&functions, source, "90\n");
 }
 
 fn a_call_that_nobody_awaits_is_made() {

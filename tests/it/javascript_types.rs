@@ -2,7 +2,7 @@
 //! parameters are compared with the objects themselves, and the TypeScript
 //! compiler reads it with a program that uses them.
 
-use crate::support::{Dir, run};
+use crate::support::{Dir, dormouse, run};
 use dormouse::{Grants, HostFunctions, Kv, Language, Mount, MountMode, Program, Sandbox};
 use serde_json::{Map, Value, json};
 use std::{
@@ -241,6 +241,7 @@ fn the_compiler_accepts_a_program_that_uses_everything() {
         eprintln!("SKIPPED: TypeScript: npm can't install {COMPILER}");
         return;
     };
+    dormouse([Path::new("stubs"), &dir.path().join("stubs")]).exits(0);
     let check = |file: &Path| {
         run(Command::new("node")
             .arg(&compiler)
@@ -248,7 +249,7 @@ fn the_compiler_accepts_a_program_that_uses_everything() {
                 "--noEmit", "--strict", "--target", "es2023", "--lib", "es2023",
             ])
             .args(["--module", "esnext", "--moduleResolution", "bundler"])
-            .arg(root().join("runtimes/javascript/dormouse.d.ts"))
+            .arg(dir.path().join("stubs/dormouse.d.ts"))
             .arg(file))
     };
     let ran = check(&root().join("tests/javascript/host/types.ts"));
