@@ -130,7 +130,9 @@ impl Sandbox {
 
     /// Leaves the deadline to the caller, who ends the process, or the thread's
     /// usefulness, in a way of its own. The guest then runs unmetered, which is
-    /// faster. Without this, the guest is metered wherever it has a deadline.
+    /// faster. Without this, a guest that has a deadline is metered, unless it is
+    /// a language's own image: then another one is woken instead, whose code looks
+    /// at the deadline itself, at a lower price.
     #[must_use]
     pub fn deadline_by_caller(mut self) -> Self {
         self.deadline = DeadlineBy::Caller;
@@ -159,6 +161,8 @@ impl Sandbox {
     /// that does not exist, a function that is not exported. What the guest
     /// does wrong is in the [`Outcome`].
     pub fn run(mut self, program: Program) -> Result<Outcome, Error> {
+        // Making an image is not part of the run.
+        self.choose_image()?;
         let started = Instant::now();
         let mut ran = self.run_once(started, &program)?;
         if let Status::Trap(trap) = &mut ran.outcome.status {
@@ -178,6 +182,7 @@ impl Sandbox {
     /// Runs a program whose module keeps note of the running function; also
     /// gives that note.
     pub(crate) fn run_traced(mut self, program: &Program) -> Result<(Outcome, Option<u32>), Error> {
+        self.choose_image()?;
         let ran = self.run_once(Instant::now(), program)?;
         Ok((ran.outcome, ran.current_function))
     }
@@ -185,6 +190,7 @@ impl Sandbox {
     /// Runs a program whose module counts how often its code runs; also gives
     /// the counts.
     pub(crate) fn run_covered(mut self, program: &Program) -> Result<(Outcome, Vec<u32>), Error> {
+        self.choose_image()?;
         let ran = self.run_once(Instant::now(), program)?;
         Ok((ran.outcome, ran.coverage))
     }
@@ -205,7 +211,6 @@ impl Sandbox {
     }
 
     fn run_once(&mut self, started: Instant, program: &Program) -> Result<Ran, Error> {
-        self.choose_image()?;
         let image = self.image.clone();
         let reserving = image.reserve(self.metering(), self.limits.memory);
         let prepared = image.prepared(self.metering())?;

@@ -6,6 +6,7 @@ mod apps;
 mod calls;
 mod cli;
 mod copies;
+mod deadlines;
 mod deps;
 mod fresh;
 mod fs;

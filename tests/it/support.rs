@@ -79,7 +79,7 @@ pub(crate) use both_ways;
 
 /// The cache of all tests: guests as the user's own cache has them, and the
 /// images of the executables under test, which would only fill that one.
-static CACHE: LazyLock<PathBuf> = LazyLock::new(|| {
+pub(crate) static CACHE: LazyLock<PathBuf> = LazyLock::new(|| {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
     std::fs::create_dir_all(&cache).expect("a folder");
     let users = GuestStore::open_default().expect("a cache");

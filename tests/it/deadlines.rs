@@ -1,0 +1,114 @@
+//! A deadline ends whatever a woken language does, and the process goes on.
+
+use crate::support::{self, Way};
+use dormouse::{Image, Language, Limit, Limits, Program, Sandbox, Status};
+use std::time::{Duration, Instant};
+
+const PYTHON: &[(&str, &str)] = &[
+    ("a loop", "while True: pass"),
+    (
+        "a loop that catches",
+        "while True:\n try:\n  while True: pass\n except BaseException: pass",
+    ),
+    ("a long power", "x = 7 ** (7 ** 9)"),
+    (
+        "a hopeless pattern",
+        "import re; re.match('(a+)+$', 'a' * 60 + 'b')",
+    ),
+    (
+        "a search",
+        "x = 'a' * 9_000_000; (x + 'b') in (x * 2) or [x.find('a' * 4_000_000 + 'b') for _ in range(10**9)]",
+    ),
+    (
+        "calls that call twice",
+        "def f(n): return n and f(n - 1) + f(n - 1)\nf(200)",
+    ),
+    (
+        "an endless iterator",
+        "import itertools; sum(itertools.repeat(1))",
+    ),
+    (
+        "endless text",
+        "import itertools; any(map(str, itertools.repeat(None))) and all(itertools.repeat(1))",
+    ),
+    ("copies", "x = bytearray(9_000_000)\nwhile True: x[:] = x"),
+];
+
+const JAVASCRIPT: &[(&str, &str)] = &[
+    ("a loop", "for (;;);"),
+    (
+        "a loop that catches",
+        "for (;;) try { for (;;); } catch { } finally { continue }",
+    ),
+    ("a long power", "7n ** (7n ** 8n)"),
+    ("a hopeless pattern", "/^(a+)+$/.test('a'.repeat(60) + 'b')"),
+    (
+        "calls that call twice",
+        "const f = (n) => n && f(n - 1) + f(n - 1); f(200)",
+    ),
+    (
+        "an array of nothing",
+        "Array.prototype.indexOf.call({ length: 2 ** 52 }, 1)",
+    ),
+    ("jobs", "const f = () => Promise.resolve().then(f); f()"),
+    (
+        "copies",
+        "const x = new Uint8Array(9e6); for (;;) x.copyWithin(1, 0)",
+    ),
+];
+
+fn run(image: &Image, program: &str, deadline: Duration) -> Status {
+    let limits = Limits {
+        deadline: Some(deadline),
+        ..Limits::default()
+    };
+    let sandbox = Sandbox::new(image).limits(limits);
+    sandbox.run(Program::code(program)).expect("it runs").status
+}
+
+fn all_end(language: Language, programs: &[(&str, &str)]) {
+    let image = Way::Woken.image(language);
+    let fine = "print(1)";
+    let hour = Duration::from_secs(3600);
+    assert_eq!(run(&image, fine, hour), Status::Exit(0));
+    for (what, program) in programs {
+        let started = Instant::now();
+        let status = run(&image, program, Duration::from_millis(200));
+        assert_eq!(status, Status::Limit(Limit::Deadline), "{what}");
+        // It is far less, but on a busy machine.
+        assert!(started.elapsed() < Duration::from_secs(20), "{what}");
+        assert_eq!(run(&image, fine, hour), Status::Exit(0), "after {what}");
+    }
+}
+
+#[test]
+fn python_ends_at_its_deadline() {
+    all_end(Language::Python, PYTHON);
+}
+
+#[test]
+fn javascript_ends_at_its_deadline() {
+    all_end(Language::JavaScript, JAVASCRIPT);
+}
+
+/// The image for runs with a deadline is one of its own, and kept.
+#[test]
+fn an_image_for_deadlines_is_kept() {
+    let images = || {
+        let folder = support::CACHE.join("images");
+        let entries = std::fs::read_dir(folder).expect("a folder");
+        let names = entries.map(|entry| entry.expect("a file").file_name());
+        names
+            .filter_map(|name| name.into_string().ok())
+            .filter(|name| name.starts_with("javascript-") && name.ends_with(".dormouse"))
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    let image = Way::Woken.image(Language::JavaScript);
+    let minute = Duration::from_secs(60);
+    assert_eq!(run(&image, "print(1)", minute), Status::Exit(0));
+    let kept = images();
+    assert!(kept.len() >= 2, "{kept:?}");
+    let again = Way::Woken.image(Language::JavaScript);
+    assert_eq!(run(&again, "print(1)", minute), Status::Exit(0));
+    assert_eq!(images(), kept);
+}
