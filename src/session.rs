@@ -119,8 +119,8 @@ impl Session {
     }
 
     /// Runs `code` as a prompt would: shows what its last expression gives, in
-    /// Python by its `repr` and unless it is `None`, and keeps it as `_`; in
-    /// JavaScript as `console.log` shows it, unless it is `undefined`.
+    /// Python by its `repr` and unless it is `None`; in JavaScript as `console.log`
+    /// shows it, unless it is `undefined`. What is shown is kept as `_`.
     ///
     /// # Errors
     ///
@@ -137,7 +137,8 @@ impl Session {
     /// As [`run`](Self::run).
     pub fn check_complete(&self, code: &str) -> Result<bool, Error> {
         let reply = self.reply(Question::IsComplete(code))?;
-        Ok(reply.is_complete)
+        // What failed to be looked at would not get better by more of it.
+        Ok(reply.is_complete || reply.error.is_some())
     }
 
     /// What the dotted name that ends at the byte `cursor` of `text` may become,
@@ -201,6 +202,15 @@ impl Session {
         {
             guest.rest();
         }
+    }
+
+    /// Whether the last line that it wrote has not ended.
+    #[cfg_attr(
+        not(feature = "cli"),
+        allow(dead_code, reason = "only the command has a prompt")
+    )]
+    pub(crate) fn is_mid_line(&self) -> bool {
+        self.meter.is_mid_line()
     }
 
     fn check_open(&self) -> Result<(), Error> {

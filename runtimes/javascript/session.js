@@ -18,6 +18,19 @@
     return `Uncaught\0${P.slice(P.toWellFormed(internals.inspect(value)), 0, MOST_TEXT)}`;
   }
 
+  let last; // what `_` was made
+
+  // Shows what a piece gives, and keeps it as `_`, unless the program has one.
+  function show(value) {
+    if (value === undefined) return;
+    try {
+      if (!P.hasOwn(globalThis, '_') || P.is(globalThis._, last)) globalThis._ = last = value;
+    } catch {
+      // It is not to be changed.
+    }
+    internals.log(value);
+  }
+
   // What the dotted name that ends `text` may become; `names` are those that no
   // object has: of `let`, `const` and `class`.
   function complete(text, names) {
@@ -58,7 +71,7 @@
   internals.session = (word, value) => {
     switch (word) {
       case 'show':
-        if (value !== undefined) internals.log(value);
+        show(value);
         return '';
       case 'describe':
         return describe(value);

@@ -9,6 +9,7 @@ mod guest;
 mod inspect;
 mod output;
 mod progress;
+mod repl;
 mod run;
 mod snapshot;
 mod split;
@@ -77,6 +78,7 @@ fn failed(error: &Error) -> ExitCode {
 fn dispatch(matches: &ArgMatches, guest_args: Vec<OsString>) -> Result<ExitCode, Error> {
     match matches.subcommand() {
         Some(("run", matches)) => run::run(matches, guest_args),
+        Some(("repl", matches)) => repl::run(matches),
         Some(("snapshot", matches)) => snapshot::run(matches),
         Some(("inspect", matches)) => inspect::run(matches),
         Some(("bundle", matches)) => bundle::run(matches),
@@ -101,6 +103,7 @@ fn command() -> Command {
         )
         .disable_help_subcommand(true)
         .subcommand(run::command())
+        .subcommand(repl::command())
         .subcommand(snapshot::command())
         .subcommand(inspect::command())
         .subcommand(bundle::command())

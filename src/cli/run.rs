@@ -20,10 +20,10 @@ use std::{
 };
 
 /// Exit code of a run that a limit stopped, as `timeout(1)` has it.
-const LIMIT: u8 = 124;
+pub(super) const LIMIT: u8 = 124;
 
 /// Exit code of a run that trapped: 128 and SIGABRT, as a shell shows an abort.
-const TRAP: u8 = 134;
+pub(super) const TRAP: u8 = 134;
 
 /// What the command line can name as a language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(super) enum Start {
 }
 
 impl Start {
-    fn of(matches: &ArgMatches) -> Self {
+    pub(super) fn of(matches: &ArgMatches) -> Self {
         if matches.get_flag("no-snapshot") {
             Self::Plain
         } else if args::grants(matches).seed.is_some() {
@@ -106,13 +106,16 @@ pub(super) fn command() -> Command {
                 .value_name("FUNC")
                 .help("Call an export of a Wasm module with ARGS and print its results"),
         )
-        .arg(
-            Arg::new("no-snapshot")
-                .long("no-snapshot")
-                .action(ArgAction::SetTrue)
-                .help("Start the language from the beginning instead of from its image"),
-        )
+        .arg(no_snapshot())
         .args(args::arguments())
+}
+
+/// The option for [`Start::Plain`].
+pub(super) fn no_snapshot() -> Arg {
+    Arg::new("no-snapshot")
+        .long("no-snapshot")
+        .action(ArgAction::SetTrue)
+        .help("Start the language from the beginning instead of from its image")
 }
 
 pub(super) fn kind(name: &str) -> Result<Kind, String> {
@@ -193,11 +196,8 @@ fn finish(outcome: &Outcome, limits: &Limits) -> ExitCode {
     }
     match &outcome.status {
         Status::Exit(code) => {
-            if *code != 0 && outcome.memory_refused {
-                report(&format!(
-                    "the guest was refused memory beyond {}; --memory raises that",
-                    size(limits.memory)
-                ));
+            if *code != 0 {
+                report_memory(outcome, limits);
             }
             // As every shell sees them: the low eight bits.
             ExitCode::from(code.to_le_bytes()[0])
@@ -213,7 +213,17 @@ fn finish(outcome: &Outcome, limits: &Limits) -> ExitCode {
     }
 }
 
-fn report_limit(limit: Limit, limits: &Limits) {
+/// Says it where a guest that failed had asked for more memory than it may have.
+pub(super) fn report_memory(outcome: &Outcome, limits: &Limits) {
+    if outcome.memory_refused {
+        report(&format!(
+            "the guest was refused memory beyond {}; --memory raises that",
+            size(limits.memory)
+        ));
+    }
+}
+
+pub(super) fn report_limit(limit: Limit, limits: &Limits) {
     let (what, flag) = match limit {
         Limit::Deadline => (
             format!("{:?}", limits.deadline.unwrap_or_default()),

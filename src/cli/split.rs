@@ -11,13 +11,14 @@ use std::ffi::{OsStr, OsString};
 pub(super) type Split = (Vec<OsString>, Vec<OsString>);
 
 /// Subcommands that clap alone can read.
-const OTHERS: [&str; 7] = [
+const OTHERS: [&str; 8] = [
     "deps",
     "guest",
     "completions",
     "snapshot",
     "inspect",
     "bundle",
+    "repl",
     "stubs",
 ];
 

@@ -24,6 +24,8 @@ pub(crate) struct Meter {
     memory_refused: AtomicBool,
     output_left: AtomicU64,
     truncated: AtomicBool,
+    /// Whether the last line that was written has not ended.
+    mid_line: AtomicBool,
     /// What others want of the guest: [`GO_ON`], [`INTERRUPT`] or [`END`].
     wish: AtomicU8,
     /// Wakes who sleeps for the guest. Behind the lock is nothing: it only
@@ -48,6 +50,7 @@ impl Meter {
             memory_refused: AtomicBool::new(false),
             output_left: AtomicU64::new(u64::MAX),
             truncated: AtomicBool::new(false),
+            mid_line: AtomicBool::new(false),
             wish: AtomicU8::new(GO_ON),
             sleep: Mutex::default(),
             wished: Condvar::new(),
@@ -217,6 +220,20 @@ impl Meter {
             self.truncated.store(true, Ordering::Relaxed);
         }
         usize::try_from(taken).unwrap_or(usize::MAX)
+    }
+
+    /// Notes whether what was written last ends a line.
+    pub(crate) fn note_line(&self, ends: bool) {
+        self.mid_line.store(!ends, Ordering::Relaxed);
+    }
+
+    /// Whether the last line that was written has not ended.
+    #[cfg_attr(
+        not(feature = "cli"),
+        allow(dead_code, reason = "only the command has a prompt")
+    )]
+    pub(crate) fn is_mid_line(&self) -> bool {
+        self.mid_line.load(Ordering::Relaxed)
     }
 
     pub(crate) fn truncated(&self) -> bool {

@@ -122,8 +122,15 @@ impl Input {
                 Source::Reader(reader) => reader.read(buffer),
             };
             match read {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => return Ok(read?),
+                // A reader may say so now and then, for whoever waits to come in.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => self.meter.check()?,
+                read => {
+                    if self.terminal {
+                        // The user's own end of line is shown there too.
+                        self.meter.note_line(true);
+                    }
+                    return Ok(read?);
+                }
             }
         }
     }
@@ -206,6 +213,9 @@ impl Sink {
     /// When the limit stops the guest, or the host's stream fails.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), WriteError> {
         let allowed = self.meter.take_output(bytes.len());
+        if let Some(last) = bytes[..allowed].last() {
+            self.meter.note_line(*last == b'\n');
+        }
         self.write_through(&bytes[..allowed])?;
         if allowed < bytes.len() {
             return Err(WriteError::Stop(self.meter.hit(Limit::Output)));

@@ -27,6 +27,7 @@ mod mounts;
 mod outline;
 mod python;
 mod real;
+mod repl;
 #[cfg(feature = "http")]
 mod server;
 mod sessions;
