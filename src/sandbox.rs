@@ -202,7 +202,7 @@ impl Sandbox {
     ///
     /// When the guest does not come so far, or the image is not a language's.
     pub fn session(mut self) -> Result<Session, Error> {
-        self.image = self.image.within(self.limits.memory)?.clone();
+        self.choose_bounded_image()?;
         self.deadline = DeadlineBy::Metering;
         let program = Program::session();
         check_program(&self.image, &program)?;
@@ -282,6 +282,16 @@ impl Sandbox {
         Ok(instance)
     }
 
+    /// Whether the guest of a session is metered: it must be stopped by whoever
+    /// wants that, with or without a deadline.
+    pub(crate) fn session_metering(&self) -> Metering {
+        if self.limits.fuel.is_none() && self.image.is_bounded() {
+            Metering::Off
+        } else {
+            Metering::On
+        }
+    }
+
     pub(crate) fn session_limits(&self) -> &Limits {
         &self.limits
     }
@@ -313,9 +323,17 @@ impl Sandbox {
 
     /// Takes what fits this run, of all that does what the image does.
     fn choose_image(&mut self) -> Result<(), Error> {
+        if self.has_deadline() {
+            return self.choose_bounded_image();
+        }
         self.image = self.image.within(self.limits.memory)?.clone();
-        if self.has_deadline()
-            && self.limits.fuel.is_none()
+        Ok(())
+    }
+
+    /// The same where somebody may want to stop the guest.
+    fn choose_bounded_image(&mut self) -> Result<(), Error> {
+        self.image = self.image.within(self.limits.memory)?.clone();
+        if self.limits.fuel.is_none()
             && let Some(bounded) = self.image.bounded()
             && let Ok(bounded) = bounded.within(self.limits.memory)
         {

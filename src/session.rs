@@ -1,8 +1,8 @@
 //! A live guest that runs code piece by piece.
 
 use crate::{
-    Error, ErrorKind, Image, Limits, Outcome, Status,
-    engine::{Meter, Metering, Stop},
+    Error, ErrorKind, Limits, Outcome, Status,
+    engine::{Meter, Stop},
     instance::{Failure, Instance, State},
     language::session::{Question, Reply, Session as Language},
     program::Program,
@@ -75,7 +75,7 @@ impl Session {
     /// A session in `sandbox`, with `state` as the host's side of it.
     pub(crate) fn open(sandbox: Sandbox, state: State) -> Result<Self, Error> {
         let image = sandbox.image().clone();
-        let mut instance = instance(&image, state, sandbox.session_limits().memory)?;
+        let mut instance = instance(&sandbox, state)?;
         match Language::begin(&image, &mut instance)? {
             Ok(language) => Ok(Self::of(sandbox, instance, language)),
             Err(stop) => Err(failed(&status_of(Err(&stop), instance.state()))),
@@ -113,7 +113,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run).
+    /// As [`run`](Self::run); and when they have fuel, and those of the session's
+    /// sandbox have none: then it is not counted, which is faster.
     pub fn run_with(&self, code: &str, limits: &Limits) -> Result<Outcome, Error> {
         self.outcome(Question::Run(code), limits)
     }
@@ -175,7 +176,7 @@ impl Session {
             .root()
             .copy_tmp(guest.instance.state().wasi().root());
         let image = sandbox.image().clone();
-        let mut instance = instance(&image, state, self.limits.memory)?;
+        let mut instance = instance(&sandbox, state)?;
         let language = guest
             .language
             .copy(&image, &mut instance, &mut guest.instance)?;
@@ -286,10 +287,11 @@ impl Session {
     }
 }
 
-/// A new instance of `image`.
-fn instance(image: &Image, state: State, memory: u64) -> Result<Instance, Error> {
-    let reserving = image.reserve(Metering::On, memory);
-    let prepared = image.prepared(Metering::On)?;
+/// A new instance of the image of `sandbox`.
+fn instance(sandbox: &Sandbox, state: State) -> Result<Instance, Error> {
+    let (image, metering) = (sandbox.image(), sandbox.session_metering());
+    let reserving = image.reserve(metering, sandbox.session_limits().memory);
+    let prepared = image.prepared(metering)?;
     Instance::of(prepared, state, reserving).map_err(|failure| match failure {
         Failure::Error(error) => error,
         Failure::Stop(stop, state) => failed(&status_of(Err(&stop), &state)),
@@ -300,7 +302,11 @@ impl Live {
     /// Leaves what can be used again to the next guest.
     fn rest(self) {
         drop(self.language);
-        if let Ok(prepared) = self.sandbox.image().prepared(Metering::On) {
+        if let Ok(prepared) = self
+            .sandbox
+            .image()
+            .prepared(self.sandbox.session_metering())
+        {
             self.instance.rest(prepared, false);
         }
     }

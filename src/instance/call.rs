@@ -108,6 +108,16 @@ fn refill(store: &mut MappedStore<State>, required: u64) -> Result<(), Stop> {
     store.as_context_mut().set_fuel(left + slice)
 }
 
+/// Whether a guest that asks may go on. It is paused by an interrupt only if it
+/// can be told of it; where its language looks for interrupts itself, it sees
+/// this one.
+pub(super) fn tick(state: &State) -> Result<(), Stop> {
+    match state.interrupt {
+        Some(_) => state.meter.check(),
+        None => go_on(state),
+    }
+}
+
 /// Whether the guest may go on, if only to see that it is interrupted.
 fn go_on(state: &State) -> Result<(), Stop> {
     match state.meter.check() {

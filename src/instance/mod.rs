@@ -217,7 +217,21 @@ impl Instance {
     }
 
     /// Lets the guest burn `fuel` from now on; as much as it likes if `None`.
+    ///
+    /// # Errors
+    ///
+    /// When it does not burn any, as it is not metered.
     pub(crate) fn refuel(&mut self, fuel: Option<u64>) -> Result<(), Error> {
+        if self.metering == Metering::Off {
+            return match fuel {
+                None => Ok(()),
+                Some(_) => Err(Error::new(
+                    ErrorKind::Invoke,
+                    "fuel is not counted in this session; open it in a sandbox whose limits \
+                     have fuel",
+                )),
+            };
+        }
         self.store.data_mut().fuel.renew(fuel);
         call::fill(&mut self.store)
     }

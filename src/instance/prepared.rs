@@ -1,6 +1,6 @@
 //! Modules that are ready to be instantiated.
 
-use super::{Cold, State, resting::Resting};
+use super::{Cold, State, call, resting::Resting};
 use crate::{
     Error, ErrorKind,
     engine::{
@@ -168,7 +168,7 @@ fn linker(engine: &Engine, module: &wasmi::Module, extend: Extend) -> Result<Lin
         .func_wrap("dormouse", "snapshot_point", || ())
         .map_err(|error| not_linked(error.into()))?;
     // Where a bounded guest asks whether it may go on.
-    let tick = |caller: Caller<'_, State>| caller.data().meter.check();
+    let tick = |caller: Caller<'_, State>| call::tick(caller.data());
     linker
         .func_wrap(TICK.0, TICK.1, tick)
         .map_err(|error| not_linked(error.into()))?;
