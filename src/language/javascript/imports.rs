@@ -1,6 +1,6 @@
 //! The engine's `env` imports.
 
-use super::{answer, call::Call, functions, modules};
+use super::{Data, answer, call::Call, functions, modules};
 use crate::{Error, ErrorKind, engine::Stop, instance::State};
 use wasmi::{Caller, Linker, errors::LinkerError};
 
@@ -63,8 +63,9 @@ fn add(linker: &mut Linker<State>) -> Result<(), LinkerError> {
         },
     )?;
     // Asked where sessions are: limits end a run from outside.
-    linker.func_wrap(MODULE, "host_interrupt", |caller: Caller<'_, State>| {
-        i32::from(caller.data().meter.take_interrupt())
+    linker.func_wrap(MODULE, "host_interrupt", |mut caller: Caller<'_, State>| {
+        let state = caller.data_mut();
+        i32::from(state.meter.take_interrupt() || state.language::<Data>().is_stopping)
     })?;
     // The sandbox is in UTC, wherever the host is.
     linker.func_wrap(MODULE, "host_get_timezone_offset", |_: i32, _: i32| 0_i32)?;

@@ -64,6 +64,8 @@ pub(crate) struct Data {
     way: point::Way,
     /// Handle of the error that was shown last because nothing caught it.
     uncaught: Option<i32>,
+    /// Whether whatever runs is to be interrupted.
+    is_stopping: bool,
 }
 
 impl Data {

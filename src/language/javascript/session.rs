@@ -25,6 +25,10 @@ use std::collections::BTreeSet;
 /// complete words by: no object has them, so that the guest can't be asked.
 const MAX_NAMES: usize = 10_000;
 
+/// How often what promises still have to do is interrupted, some ten thousand
+/// steps each, before it is left to the next piece.
+const MAX_STOPS: u32 = 50;
+
 /// The engine's side of a session.
 pub(crate) struct Session {
     engine: Engine,
@@ -256,6 +260,15 @@ impl Session {
 
     /// Forgets what a piece that ended by an error left to do.
     fn forget(&self, instance: &mut Instance) -> Result<(), Stop> {
+        // Promises that go on and on are interrupted until one of them gives up.
+        language(instance).is_stopping = true;
+        for _ in 0..MAX_STOPS {
+            match self.engine.run_jobs(instance)? {
+                Ok(()) => break,
+                Err(Thrown(error)) => self.engine.free(instance, error)?,
+            }
+        }
+        language(instance).is_stopping = false;
         for handle in language(instance).rejections.take() {
             self.engine.free(instance, handle)?;
         }
