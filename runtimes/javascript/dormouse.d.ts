@@ -120,12 +120,14 @@ interface HttpResponse {
 /** HTTP requests. Wants `--allow-host`. */
 interface Http {
   request(url: string | URL, options?: HttpOptions): HttpResponse;
+  request(method: string, url: string | URL, options?: HttpOptions): HttpResponse;
   get(url: string | URL, options?: HttpOptions): HttpResponse;
   post(url: string | URL, options?: HttpOptions): HttpResponse;
   put(url: string | URL, options?: HttpOptions): HttpResponse;
   patch(url: string | URL, options?: HttpOptions): HttpResponse;
   delete(url: string | URL, options?: HttpOptions): HttpResponse;
   asyncRequest(url: string | URL, options?: HttpOptions): Promise<HttpResponse>;
+  asyncRequest(method: string, url: string | URL, options?: HttpOptions): Promise<HttpResponse>;
   asyncGet(url: string | URL, options?: HttpOptions): Promise<HttpResponse>;
   asyncPost(url: string | URL, options?: HttpOptions): Promise<HttpResponse>;
   asyncPut(url: string | URL, options?: HttpOptions): Promise<HttpResponse>;

@@ -60,14 +60,21 @@
   const sendLater = async (url, options, method) =>
     callLater('http_request', requestOf(url, options, method), respond);
 
+  // `request(url, options)` and `request(method, url, options)`.
+  const request = (by, first, second, third) => {
+    const names = typeof second === 'string' || second instanceof URL;
+    return names ? by(second, third, first) : by(first, second);
+  };
+  const { URL } = globalThis;
+
   internals.addObject('http', {
-    request: (url, options = undefined) => send(url, options),
+    request: (url, options = undefined, more = undefined) => request(send, url, options, more),
     get: (url, options = undefined) => send(url, options, 'GET'),
     post: (url, options = undefined) => send(url, options, 'POST'),
     put: (url, options = undefined) => send(url, options, 'PUT'),
     patch: (url, options = undefined) => send(url, options, 'PATCH'),
     delete: (url, options = undefined) => send(url, options, 'DELETE'),
-    asyncRequest: (url, options = undefined) => sendLater(url, options),
+    asyncRequest: (url, options = undefined, more = undefined) => request(sendLater, url, options, more),
     asyncGet: (url, options = undefined) => sendLater(url, options, 'GET'),
     asyncPost: (url, options = undefined) => sendLater(url, options, 'POST'),
     asyncPut: (url, options = undefined) => sendLater(url, options, 'PUT'),

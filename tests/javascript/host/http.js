@@ -38,6 +38,7 @@ for (const [name, method] of [['post', 'POST'], ['put', 'PUT'], ['patch', 'PATCH
 }
 check('http.request', told(http.request(`${url}/echo`).text).line, 'GET /echo');
 check('http.request by a method', told(http.request(`${url}/echo`, { method: 'put', body: 'x' }).text).line, 'PUT /echo');
+check('http.request, the method first', told(http.request('put', `${url}/echo`, { body: 'x' }).text).line, 'PUT /echo');
 const json = told(http.post(`${url}/echo`, { body: { a: [null] } }).text);
 check('a body of JSON', [json.body, json.headers['content-type']], ['{"a":[null]}', 'application/json']);
 const form = told(http.post(`${url}/echo`, { body: new URLSearchParams({ a: 'b c' }) }).text);
@@ -54,6 +55,7 @@ async function main() {
     const sent = await http[name](`${url}/echo`, { headers: { a: 'b' }, ...(method !== 'GET' && { body: 'x' }) });
     check(name, [told(sent.text).line, told(sent.text).headers.a, told(sent.text).body], [`${method} /echo`, 'b', method === 'GET' ? '' : 'x']);
   }
+  check('asyncRequest, the method first', told((await http.asyncRequest('PATCH', new URL(`${url}/echo`))).text).line, 'PATCH /echo');
   check('asyncRequest', (await http.asyncRequest(`${url}/json`)).json().a[0], 1);
   const some = await Promise.allSettled([http.asyncGet(`${url}/json`), http.asyncGet('http://example.invalid/'), http.asyncGet('nonsense'), http.asyncPost(`${url}/echo`, { body: 1n })]);
   check('each fails alone', some.map(({ value, reason }) => value?.statusCode ?? reason.code ?? reason.name), [200, 'not_granted', 'invalid', 'TypeError']);
