@@ -33,6 +33,7 @@ both_ways! {
     a_call_that_nobody_awaits_is_made,
     an_aborted_request_is_never_sent,
     the_host_is_reached_from_every_kind_of_program,
+    sessions_keep_values_and_forget_what_was_not_sent,
     a_program_may_use_the_names_itself,
     a_program_may_change_what_is_built_in,
 }
@@ -330,6 +331,67 @@ fn the_host_is_reached_from_every_kind_of_program() {
         print(Object.keys(all).filter((name) => name !== 'default' && all[name] !== d[name]))",
     )
     .prints("true true true true true true\n\n");
+}
+
+fn sessions_keep_values_and_forget_what_was_not_sent() {
+    let grants = Grants {
+        kv: Kv::Memory,
+        ..Grants::default()
+    };
+    let session = Sandbox::new(&Way::current().image(Language::JavaScript))
+        .grants(grants)
+        .session()
+        .expect("it opens");
+    let run = |code: &str| {
+        let outcome = session.run(code).expect("it runs");
+        (
+            String::from_utf8_lossy(&outcome.stdout).into_owned(),
+            outcome.error.map(|error| error.to_string()),
+        )
+    };
+    let printed = |text: &str| (text.to_owned(), None);
+    assert_eq!(
+        run("kv.set('a', 1); kv.asyncSet('b', 2).then(() => print('sent'))"),
+        printed("sent\n")
+    );
+    assert_eq!(
+        run("print(await Promise.all([kv.asyncGet('a'), kv.asyncGet('b')]))"),
+        printed("1,2\n")
+    );
+    let (_, error) = run("kv.asyncSet('c', 3); throw new Error('no')");
+    assert!(error.is_some());
+    assert_eq!(run("print(kv.get('c'))"), printed("null\n"));
+    let (_, error) = run("fs.readText('/x')");
+    let error = error.expect("it fails");
+    assert!(
+        error.contains("HostError") && error.contains("not granted: fs_read"),
+        "{error}"
+    );
+}
+
+/// The program is captured with nothing granted, and goes on with what its run
+/// is granted.
+#[test]
+fn an_image_calls_the_host_of_its_run() {
+    let dir = Dir::new();
+    let app = dir.write(
+        "app.js",
+        "(async () => {
+            const codes = [];
+            try { kv.get('a') } catch (e) { codes.push(e.code) }
+            await kv.asyncGet('a').catch((e) => codes.push(e.code));
+            const early = asyncCall('time_now');
+            await dormouse.snapshot_point();
+            kv.set('a', 1);
+            print(codes, await kv.asyncGet('a'), typeof await early, Math.abs(time_now() - Date.now() / 1000) < 5);
+        })()",
+    );
+    let image = dir.path().join("app.dormouse");
+    run(command().arg("snapshot").arg(&app).arg("-o").arg(&image)).exits(0);
+    for _ in 0..2 {
+        run(command().args(["run", "--kv"]).arg(&image))
+            .prints("not_granted,not_granted 1 number true\n");
+    }
 }
 
 fn a_program_may_use_the_names_itself() {
