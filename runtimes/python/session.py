@@ -61,6 +61,7 @@ def answer(what, text, number):
         raise
     except BaseException as error:
         running = False
+        shorten(error)
         boot["report"](error)
         reply = described(error)
     finally:
@@ -68,6 +69,16 @@ def answer(what, text, number):
         for stream in (sys.stdout, sys.stderr):
             boot["flush"](stream)
     os.write(boot["CHANNEL"], b"=%s\n" % reply.encode())
+
+
+def shorten(error):
+    """Takes our handler's frame off the end of a traceback."""
+    trace = error.__traceback__
+    while trace is not None:
+        after = trace.tb_next
+        if after is not None and after.tb_frame.f_code is interrupted.__code__:
+            trace.tb_next = after = None
+        trace = after
 
 
 def described(error):

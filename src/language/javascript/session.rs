@@ -365,7 +365,8 @@ fn goes_on(code: &str, message: &str, position: (u32, u32)) -> bool {
         .map(|line| line.chars().skip(column.saturating_sub(1) as usize));
     let next = rest.and_then(|mut rest| rest.next());
     let message = message.to_lowercase();
-    if message.contains("end of string") && next != Some('`') {
+    // A template ends on another line, also behind an expression in it.
+    if message.contains("end of string") && !matches!(next, Some('`' | '}')) {
         // No other line can end it, unless this one says so.
         return code.ends_with('\\');
     }
