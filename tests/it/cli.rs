@@ -82,6 +82,7 @@ fn help_names_every_option() {
     let top = dormouse(["--help"]).text();
     for subcommand in [
         "run",
+        "repl",
         "snapshot",
         "inspect",
         "bundle",
