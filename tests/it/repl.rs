@@ -381,7 +381,7 @@ fn statements_from_a_pipe() {
     let ran = piped(&["-l", "js"], script);
     ran.exits(3).says(&["ReferenceError: no is not defined"]);
     assert_eq!(ran.text(), "42\n43\n44\n");
-    piped(&["-l", "js", "--no-snapshot"], "`a\nb`.length\nquit\n1").prints("3\n");
+    piped(&["-l", "js", "--no-snapshot"], "`a${1}\nb`.length\nquit\n1").prints("4\n");
 }
 
 #[test]
@@ -424,6 +424,42 @@ fn a_deadline_also_comes_while_the_guest_waits_for_a_pipe() {
 }
 
 #[test]
+fn sigint_ends_a_repl_that_waits_for_a_pipe() {
+    use std::{
+        io::{BufRead as _, BufReader, Write as _},
+        process::{Command, Stdio},
+    };
+    let mut child = command()
+        .args(["repl", "-l", "js"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+    let kill = |id: u32| {
+        let mut kill = Command::new("kill");
+        kill.args(["-INT", &id.to_string()]);
+        assert!(kill.status().expect("it runs").success());
+    };
+    let mut line = String::new();
+    stdin
+        .write_all(b"console.log('underway'); while (true);\n")
+        .expect("it is read");
+    stdout.read_line(&mut line).expect("it is printed");
+    kill(child.id());
+    stdin.write_all(b"6 * 7\n").expect("it is read");
+    stdout.read_line(&mut line).expect("it is printed");
+    assert_eq!(line, "underway\n42\n");
+    // What was printed before its end may be followed by a little more to do.
+    while child.try_wait().expect("it is ours").is_none() {
+        kill(child.id());
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+}
+
+#[test]
 fn grants_are_those_of_run() {
     let dir = Dir::new();
     dir.write("f.txt", "from the host");
@@ -433,6 +469,11 @@ fn grants_are_those_of_run() {
         .prints("'from the host'\n'b'\n");
     let ran = piped(&["-l", "python"], script);
     ran.exits(0).says(&["FileNotFoundError", "KeyError"]);
+    let script = "kv.set('a', [1]); kv.get('a')\n";
+    piped(&["-l", "python", "--kv"], script).prints("[1]\n");
+    piped(&["-l", "python"], script)
+        .exits(0)
+        .says(&["not granted: kv_set; enable with --kv"]);
     let seeded = || piped(&["-l", "js", "--seed", "1"], "Math.random()\n").text();
     assert_eq!(seeded(), seeded());
 }
