@@ -47,7 +47,7 @@ impl Start {
     pub(super) fn of(matches: &ArgMatches) -> Self {
         if matches.get_flag("no-snapshot") {
             Self::Plain
-        } else if args::grants(matches).seed.is_some() {
+        } else if matches.contains_id("seed") {
             Self::Seeded
         } else {
             Self::Woken
@@ -153,6 +153,7 @@ pub(super) fn run_bundled(
 
 fn execute(image: Image, program: Program, matches: &ArgMatches) -> Result<ExitCode, Error> {
     let (grants, limits) = (args::grants(matches), args::limits(matches));
+    let deadline = limits.deadline;
     let sandbox = Sandbox::new(&image)
         .grants(grants)
         .limits(limits.clone())
@@ -160,10 +161,7 @@ fn execute(image: Image, program: Program, matches: &ArgMatches) -> Result<ExitC
         .stdout(Output::Host)
         .stderr(Output::Host)
         .deadline_by_caller()
-        .last_of_process();
-    if let Some(deadline) = limits.deadline {
-        watch(deadline);
-    }
+        .last_of_process(move || deadline.map_or((), watch));
     let outcome = sandbox.run(program);
     packages::leave();
     let outcome = outcome?;
