@@ -55,6 +55,111 @@ const JAVASCRIPT: &[(&str, &str)] = &[
         "copies",
         "const x = new Uint8Array(9e6); for (;;) x.copyWithin(1, 0)",
     ),
+    ("a loop that counts", "let x = 0; while (true) x++"),
+    (
+        "a loop that decides last",
+        "let x = 0; do { x ^= 1 } while (x < 2)",
+    ),
+    (
+        "labels",
+        "a: for (;;) { b: for (;;) { for (;;) { if (Math.random() < 0.5) continue a; continue b } } }",
+    ),
+    (
+        "a choice",
+        "let x = 0; for (;;) switch (x) { case 0: x = 1; continue; default: x = 0 }",
+    ),
+    (
+        "calls that catch",
+        "function f() { try { f(); f() } catch { f() } finally { try { f() } catch { } } } for (;;) try { f() } catch { }",
+    ),
+    (
+        "errors",
+        "for (;;) { try { try { throw 1 } finally { null.x } } catch { continue } finally { [].x } }",
+    ),
+    (
+        "a generator",
+        "function* g() { for (;;) try { yield 1 } finally { continue } } for (const x of g());",
+    ),
+    (
+        "generators that delegate",
+        "function* g() { yield 1; yield* g() } for (const x of g());",
+    ),
+    (
+        "an endless spread",
+        "[...{ [Symbol.iterator]: () => ({ next: () => ({ done: false }) }) }]",
+    ),
+    (
+        "an endless rest",
+        "const [x, ...y] = { [Symbol.iterator]: () => ({ next: () => ({ done: false }) }) }",
+    ),
+    (
+        "asynchronous loops",
+        "(async () => { for (;;) await null })()",
+    ),
+    (
+        "asynchronous generators",
+        "(async () => { async function* g() { for (;;) yield 1 } for await (const x of g()); })()",
+    ),
+    (
+        "a getter that calls itself",
+        "const o = { get x() { try { return this.x } catch { return this.x } } }; for (;;) try { o.x } catch { }",
+    ),
+    (
+        "a proxy",
+        "const p = new Proxy({}, { get: (t, k, r) => 1, has: () => true }); for (let i = 0; 'x' in p; i += p.x);",
+    ),
+    (
+        "a sort that calls",
+        "for (;;) [3, 2, 1].sort(() => { for (;;); })",
+    ),
+    (
+        "a sort of much",
+        "const a = Array.from({ length: 1e5 }, (_, i) => i); for (;;) a.sort((x, y) => (x * 7919) % 101 - y % 97)",
+    ),
+    (
+        "a constructor",
+        "class A { constructor(n) { if (n) { new A(n - 1); new A(n - 1) } } } new A(200)",
+    ),
+    (
+        "tail calls",
+        "'use strict'; const f = (n) => g(n), g = (n) => { for (;;) try { return f(n) } catch { } }; f(1)",
+    ),
+    (
+        "conversions",
+        "const o = { valueOf() { return this.n ^= 1 }, n: 0 }; while (o < 2);",
+    ),
+    (
+        "code that is long",
+        "const f = new Function('let x = 0;' + 'x = x + 1 | 0;'.repeat(20000)); for (;;) f()",
+    ),
+    (
+        "a loop that is long",
+        "new Function('let x = 0; for (;;) {' + 'x = x + 1 | 0;'.repeat(20000) + '}')()",
+    ),
+    (
+        "code that is long and goes on",
+        "const f = new Function('return function* () { let x = 0; for (;;) {' + 'x = x + 1 | 0;'.repeat(20000) + 'yield x } }')(); for (const x of f());",
+    ),
+    (
+        "long code in eval",
+        "const text = 'for (let i = 0; i < 1e9; i++) {' + '0;'.repeat(30000) + '}'; eval(text)",
+    ),
+    (
+        "long chains",
+        "let o = {}; for (let i = 0; i < 2e4; i++) o = Object.create(o); const f = new Function('o', 'o.x;'.repeat(200)); for (;;) f(o)",
+    ),
+    (
+        "with",
+        "const o = { x: 0 }; with (o) { for (;;) x = x + 1 | 0 }",
+    ),
+    (
+        "names",
+        "const o = { a: 1, b: 2 }; for (;;) for (const k in o) { if (k) continue; }",
+    ),
+    (
+        "a pattern with a tag",
+        "const t = (s, ...x) => new RegExp(s.raw[0] + x[0]); for (;;) t`(x+x+)+${'y$'}`.test('x'.repeat(40))",
+    ),
 ];
 
 fn run(image: &Image, program: &str, deadline: Duration) -> Status {
