@@ -15,7 +15,6 @@ use crate::{
 };
 use dormouse_snapshot::{COVERAGE, CURRENT_FUNCTION, counts};
 use std::{
-    fmt,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -51,19 +50,8 @@ pub struct Sandbox {
     capturing: bool,
     /// Whether the process ends with the run.
     is_last: bool,
-    /// What is to be called when the guest is about to begin.
-    begin: Option<Begin>,
     /// Where all that the guest draws comes from, instead of a seed.
     secret: Option<Secret>,
-}
-
-/// Something to be called.
-struct Begin(Box<dyn FnOnce() + Send>);
-
-impl fmt::Debug for Begin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Begin")
-    }
 }
 
 /// Who ends a guest that computes past its deadline without calling the host.
@@ -93,7 +81,6 @@ impl Sandbox {
             deadline: DeadlineBy::Metering,
             capturing: false,
             is_last: false,
-            begin: None,
             secret: None,
         }
     }
@@ -153,15 +140,13 @@ impl Sandbox {
     }
 
     /// States that the process ends with this run: what the guest used is left
-    /// to the system to take back. `begin` is called when the guest is about to
-    /// begin, where there may be something to wait for anyway.
+    /// to the system to take back.
     #[must_use]
     #[cfg_attr(
         not(feature = "cli"),
         allow(dead_code, reason = "only the command runs one program")
     )]
-    pub(crate) fn last_of_process(mut self, begin: impl FnOnce() + Send + 'static) -> Self {
-        self.begin = Some(Begin(Box::new(begin)));
+    pub(crate) fn last_of_process(mut self) -> Self {
         self.is_last = true;
         // While no thread of ours is among those that run.
         ahead::idle_processors();
@@ -231,9 +216,6 @@ impl Sandbox {
         let prepared = image.prepared(self.metering())?;
         check_program(&image, program)?;
         let state = self.state(started, program)?;
-        if let Some(Begin(begin)) = self.begin.take() {
-            begin();
-        }
         let started = Instant::now();
         let mut instance = match Instance::of(prepared, state, reserving) {
             Ok(instance) => instance,

@@ -153,7 +153,6 @@ pub(super) fn run_bundled(
 
 fn execute(image: Image, program: Program, matches: &ArgMatches) -> Result<ExitCode, Error> {
     let (grants, limits) = (args::grants(matches), args::limits(matches));
-    let deadline = limits.deadline;
     let sandbox = Sandbox::new(&image)
         .grants(grants)
         .limits(limits.clone())
@@ -161,7 +160,11 @@ fn execute(image: Image, program: Program, matches: &ArgMatches) -> Result<ExitC
         .stdout(Output::Host)
         .stderr(Output::Host)
         .deadline_by_caller()
-        .last_of_process(move || deadline.map_or((), watch));
+        .last_of_process();
+    // A thread made while others map memory would hold them up.
+    if let Some(deadline) = limits.deadline {
+        watch(deadline);
+    }
     let outcome = sandbox.run(program);
     packages::leave();
     let outcome = outcome?;
