@@ -7,7 +7,7 @@ import dormouse
 assert dormouse.kv is kv
 
 # Objects: any JSON value.
-for value in ("text", "", 1, -(2**53), 1.5, True, False, None, [], {}, [1, [None, {"a": "ä\n\0"}]], "\U0001f600"):
+for value in ("text", "", 1, -(2**53), 1.5, 0, 10**15, 0.1, -0.5, 2.5e17, 1e300, 5e-324, True, False, None, [], {}, [1, [None, {"a": "ä\n\0"}]], "\U0001f600"):
     assert kv.set("key", value) == "ok"
     got = kv.get("key", "default")
     assert got == value and type(got) is type(value), (value, got)
