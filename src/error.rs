@@ -38,6 +38,8 @@ pub enum ErrorKind {
     SessionClosed,
     /// A [`Session`](crate::Session) runs something already.
     SessionBusy,
+    /// A run was stopped by its [`Stopper`](crate::Stopper).
+    Stopped,
     /// The interpreter failed in a way that is not a trap.
     Engine,
 }

@@ -64,7 +64,7 @@ pub use language::Language;
 pub use limits::Limits;
 pub use outcome::{Function, GuestError, Limit, Outcome, Status, Trap};
 pub use program::Program;
-pub use sandbox::Sandbox;
+pub use sandbox::{Sandbox, Stopper};
 pub use session::{Interrupter, Session};
 pub use stdio::{Output, Stdin};
 pub use value::Value;

@@ -5,7 +5,7 @@ mod state;
 use crate::{
     Error, ErrorKind, Grants, HostFunctions, Image, Language, Limits, Outcome, Output, Program,
     Session, Status, Stdin, Trap,
-    engine::{Metering, Stop, ahead},
+    engine::{Meter, Metering, Stop, ahead},
     host::{Kv, Packages},
     instance::{Failure, Instance, State},
     language,
@@ -52,6 +52,19 @@ pub struct Sandbox {
     is_last: bool,
     /// Where all that the guest draws comes from, instead of a seed.
     secret: Option<Secret>,
+    /// What the run is bounded by, where others may already stop it.
+    meter: Option<Arc<Meter>>,
+}
+
+/// Ends a run from any thread, whatever it does: see [`Sandbox::stopper`].
+#[derive(Debug, Clone)]
+pub struct Stopper(Arc<Meter>);
+
+impl Stopper {
+    /// Ends the run now, or as soon as it begins. After its end nothing happens.
+    pub fn stop(&self) {
+        self.0.end();
+    }
 }
 
 /// Who ends a guest that computes past its deadline without calling the host.
@@ -82,6 +95,7 @@ impl Sandbox {
             capturing: false,
             is_last: false,
             secret: None,
+            meter: None,
         }
     }
 
@@ -139,6 +153,31 @@ impl Sandbox {
         self
     }
 
+    /// What stops the run from another thread. [`run`](Self::run) then fails with
+    /// [`ErrorKind::Stopped`], and what was captured of its output is lost; what
+    /// went to a [writer](Output::Writer) is not. A trap of such a run is not
+    /// looked into: its [`Trap::function`] stays empty.
+    ///
+    /// ```
+    /// use dormouse::{ErrorKind, Image, Limits, Program, Sandbox};
+    /// let image = Image::wasm("loop.wat", b"(module (func (export \"_start\") (loop (br 0))))")?;
+    /// let mut sandbox = Sandbox::new(&image).limits(Limits { deadline: None, ..Limits::default() });
+    /// let stopper = sandbox.stopper();
+    /// let run = std::thread::spawn(move || sandbox.run(Program::start("loop")));
+    /// stopper.stop();
+    /// let stopped = run.join().expect("it does not panic").expect_err("it was stopped");
+    /// assert_eq!(stopped.kind(), ErrorKind::Stopped);
+    /// # Ok::<(), dormouse::Error>(())
+    /// ```
+    pub fn stopper(&mut self) -> Stopper {
+        let meter = self.meter.get_or_insert_with(|| {
+            let meter = Arc::new(Meter::new(None, None));
+            meter.listen();
+            meter
+        });
+        Stopper(Arc::clone(meter))
+    }
+
     /// States that the process ends with this run: what the guest used is left
     /// to the system to take back.
     #[must_use]
@@ -164,7 +203,17 @@ impl Sandbox {
         // Making an image is not part of the run.
         self.choose_image()?;
         let started = Instant::now();
+        let stopped = self.meter.clone();
         let mut ran = self.run_once(started, &program)?;
+        if let Some(meter) = stopped {
+            // Nobody stops what would look into a trap.
+            return match ran.outcome.status {
+                Status::Trap(_) if meter.is_ended() => {
+                    Err(Error::new(ErrorKind::Stopped, "the run was stopped"))
+                }
+                _ => Ok(ran.outcome),
+            };
+        }
         if let Status::Trap(trap) = &mut ran.outcome.status {
             trap.function = locate(&Trapped {
                 image: &self.image,
@@ -323,7 +372,7 @@ impl Sandbox {
 
     /// Takes what fits this run, of all that does what the image does.
     fn choose_image(&mut self) -> Result<(), Error> {
-        if self.has_deadline() {
+        if self.may_be_ended() {
             return self.choose_bounded_image();
         }
         self.image = self.image.within(self.limits.memory)?.clone();
@@ -342,13 +391,15 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Whether it is ours to end the guest at a deadline.
-    fn has_deadline(&self) -> bool {
-        self.limits.deadline.is_some() && self.deadline == DeadlineBy::Metering
+    /// Whether it is ours to end the guest: at a deadline, or when somebody wants
+    /// that.
+    fn may_be_ended(&self) -> bool {
+        let by_us = self.limits.deadline.is_some() && self.deadline == DeadlineBy::Metering;
+        by_us || self.meter.is_some()
     }
 
     fn metering(&self) -> Metering {
-        let must_meter = self.has_deadline() && !self.image.is_bounded();
+        let must_meter = self.may_be_ended() && !self.image.is_bounded();
         if self.limits.fuel.is_some() || must_meter {
             Metering::On
         } else {

@@ -57,7 +57,13 @@ impl Sandbox {
             DeadlineBy::Metering => (deadline, None),
             DeadlineBy::Caller => (None, deadline),
         };
-        let meter = Arc::new(Meter::new(deadline, self.limits.output));
+        let meter = match self.meter.clone() {
+            Some(meter) => {
+                meter.renew(deadline, self.limits.output);
+                meter
+            }
+            None => Arc::new(Meter::new(deadline, self.limits.output)),
+        };
         self.packages = match &self.packages {
             Some(packages) => Some(packages.copied(&meter)),
             None => Packages::granted(&mut self.grants, until, &meter)?,
