@@ -50,6 +50,8 @@ mod outcome;
 mod packages;
 mod program;
 mod sandbox;
+#[cfg(feature = "server")]
+pub mod server;
 mod session;
 mod stdio;
 mod value;

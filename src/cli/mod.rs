@@ -11,6 +11,8 @@ mod output;
 mod progress;
 mod repl;
 mod run;
+#[cfg(feature = "server")]
+mod serve;
 mod snapshot;
 mod split;
 mod stubs;
@@ -85,6 +87,8 @@ fn dispatch(matches: &ArgMatches, guest_args: Vec<OsString>) -> Result<ExitCode,
     match matches.subcommand() {
         Some(("run", matches)) => run::run(matches, guest_args),
         Some(("repl", matches)) => repl::run(matches),
+        #[cfg(feature = "server")]
+        Some(("serve", matches)) => serve::run(matches),
         Some(("snapshot", matches)) => snapshot::run(matches),
         Some(("inspect", matches)) => inspect::run(matches),
         Some(("bundle", matches)) => bundle::run(matches),
@@ -112,9 +116,12 @@ fn top_level() -> Command {
 
 /// The whole command line.
 fn command() -> Command {
-    top_level()
+    let commands = top_level()
         .subcommand(run::command())
-        .subcommand(repl::command())
+        .subcommand(repl::command());
+    #[cfg(feature = "server")]
+    let commands = commands.subcommand(serve::command());
+    commands
         .subcommand(snapshot::command())
         .subcommand(inspect::command())
         .subcommand(bundle::command())

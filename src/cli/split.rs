@@ -11,7 +11,7 @@ use std::ffi::{OsStr, OsString};
 pub(super) type Split = (Vec<OsString>, Vec<OsString>);
 
 /// Subcommands that clap alone can read.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 9] = [
     "deps",
     "guest",
     "completions",
@@ -19,6 +19,7 @@ const OTHERS: [&str; 8] = [
     "inspect",
     "bundle",
     "repl",
+    "serve",
     "stubs",
 ];
 

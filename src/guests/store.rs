@@ -194,6 +194,22 @@ impl GuestStore {
         ready::open_or_make(self, language, kind, progress)
     }
 
+    /// The same for runs that somebody may end: what [`image`](Self::image) gives
+    /// would be exchanged for it.
+    #[cfg(feature = "server")]
+    pub(crate) fn bounded_image(
+        &self,
+        language: Language,
+        seeded: bool,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Image, Error> {
+        let kind = Kind {
+            seeded,
+            bounded: true,
+        };
+        ready::open_or_make(self, language, kind, progress)
+    }
+
     /// Fetches the pinned guest of `language`, if it is not there.
     ///
     /// # Errors

@@ -1,0 +1,314 @@
+//! A server from its beginning to its end.
+
+use super::{
+    Config, connections,
+    cut::Reason,
+    gateway::{Gateway, Host},
+    pool::Pool,
+    router,
+    signals::{Signals, Wish},
+};
+use crate::{Error, ErrorKind};
+use std::{net::SocketAddr, sync::Arc, thread::JoinHandle, time::Duration};
+use tokio::{
+    net::TcpListener,
+    runtime::{Builder, Runtime},
+    sync::{Notify, watch},
+};
+
+/// Threads that speak with clients: they only pass on what guests on other
+/// threads make.
+const SPEAKERS: usize = 2;
+
+/// How long what was cut at the end of the grace period may take to say so.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// A server that listens.
+pub struct Server {
+    config: Config,
+    runtime: Runtime,
+    listener: TcpListener,
+    address: SocketAddr,
+    pool: Pool,
+    threads: Vec<JoinHandle<()>>,
+    gateway: Option<Arc<dyn Gateway>>,
+    handle: Handle,
+    signals: bool,
+}
+
+/// Says from another thread what a server is to do.
+#[derive(Debug, Clone)]
+pub struct Handle(Arc<Wishes>);
+
+#[derive(Debug, Default)]
+struct Wishes {
+    end: Notify,
+    reload: Notify,
+}
+
+impl Handle {
+    /// Ends the server in order: it accepts nothing more, lets what runs come to
+    /// its end within [`Config::grace`], and cuts the rest.
+    pub fn shut_down(&self) {
+        self.0.end.notify_one();
+    }
+
+    /// Has the server look anew at its files.
+    pub fn reload(&self) {
+        self.0.reload.notify_one();
+    }
+}
+
+/// How a server ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// The ids of the requests that were cut because the grace period was over.
+    pub cut: Vec<String>,
+}
+
+impl Server {
+    /// Listens as `config` says. Connections are accepted from then on, and
+    /// served once the server [runs](Self::run).
+    ///
+    /// # Errors
+    ///
+    /// When the address can't be listened on, is not this machine's alone while no
+    /// token is asked for, or the threads are not to be had.
+    pub fn bind(config: Config) -> Result<Self, Error> {
+        check(&config)?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(SPEAKERS)
+            .thread_name("speaker")
+            .enable_all()
+            .build()
+            .map_err(|error| failed("no threads are to be had", &error))?;
+        let listener = runtime
+            .block_on(TcpListener::bind(config.listen))
+            .map_err(|error| {
+                let what = format!("{} can't be listened on", config.listen);
+                failed(&what, &error)
+            })?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| failed("the address is not known", &error))?;
+        let (pool, threads) = Pool::new(config.workers, config.queue)?;
+        Ok(Self {
+            config,
+            runtime,
+            listener,
+            address,
+            pool,
+            threads,
+            gateway: None,
+            handle: Handle(Arc::default()),
+            signals: false,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What tells it from another thread what to do.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Has it obey the signals of the process: SIGTERM and SIGINT end it, a second
+    /// one at once; SIGHUP has it look anew at its files.
+    #[must_use]
+    pub fn obey_signals(mut self) -> Self {
+        self.signals = true;
+        self
+    }
+
+    /// What it has for a gateway.
+    pub(crate) fn host(&self) -> Host {
+        Host {
+            pool: self.pool.clone(),
+        }
+    }
+
+    /// Has `gateway` answer what is not the API's.
+    #[must_use]
+    pub(crate) fn gateway(mut self, gateway: Arc<dyn Gateway>) -> Self {
+        self.gateway = Some(gateway);
+        self
+    }
+
+    /// Serves until it is told to end.
+    ///
+    /// # Errors
+    ///
+    /// When the signals of the process are not to be had.
+    pub fn run(self) -> Result<Report, Error> {
+        let Self {
+            config,
+            runtime,
+            listener,
+            pool,
+            threads,
+            gateway,
+            handle,
+            signals,
+            ..
+        } = self;
+        let report = runtime.block_on(async {
+            let mut wishes = Source {
+                signals: match signals {
+                    true => Some(Signals::listen().map_err(|error| {
+                        failed("the signals of the process are not to be had", &error)
+                    })?),
+                    false => None,
+                },
+                handle,
+            };
+            let (phase, phases) = watch::channel(Phase::Serving);
+            let phases = Phases(phases);
+            let router = router::router(None, gateway.clone(), phases.clone());
+            let most = config.connections.get();
+            let serving = tokio::spawn(connections::serve(listener, router, most, phases));
+            wishes.until_end(gateway.as_ref()).await;
+            tracing::info!(grace_ms = config.grace.as_millis(), "shutting down");
+            let _ = phase.send(Phase::Ending);
+            Ok::<_, Error>(end(serving, &mut wishes, &phase, &pool, config.grace).await)
+        })?;
+        pool.close();
+        // What does not end is left to the end of the process.
+        runtime.shutdown_timeout(Duration::ZERO);
+        if report.cut.is_empty() {
+            for thread in threads {
+                // A thread of the pool catches what its work panics with.
+                let _ = thread.join();
+            }
+        }
+        Ok(report)
+    }
+}
+
+/// Waits for what runs, as long as it may; cuts the rest.
+async fn end(
+    mut serving: tokio::task::JoinHandle<()>,
+    wishes: &mut Source,
+    phase: &watch::Sender<Phase>,
+    pool: &Pool,
+    grace: Duration,
+) -> Report {
+    tokio::select! {
+        _ = &mut serving => return Report::default(),
+        () = tokio::time::sleep(grace) => {}
+        () = wishes.end() => {}
+    }
+    let cut = pool.cut_all(Reason::Shutdown);
+    for id in &cut {
+        tracing::warn!(id, "cut: the grace period is over");
+    }
+    if tokio::time::timeout(LAST_WORDS, &mut serving)
+        .await
+        .is_err()
+    {
+        let _ = phase.send(Phase::Over);
+        let _ = serving.await;
+    }
+    Report { cut }
+}
+
+/// How far a server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    Serving,
+    /// It accepts no connections, and no second request on those it has.
+    Ending,
+    /// What still runs is left alone.
+    Over,
+}
+
+/// Tells how far a server is.
+#[derive(Debug, Clone)]
+pub(crate) struct Phases(watch::Receiver<Phase>);
+
+impl Phases {
+    /// Waits until the server has come to `phase`.
+    pub(crate) async fn reach(&mut self, phase: Phase) {
+        // Without a sender it has come to its end.
+        let _ = self.0.wait_for(|now| *now >= phase).await;
+    }
+
+    /// Whether the server has come to `phase`.
+    pub(crate) fn has_reached(&self, phase: Phase) -> bool {
+        *self.0.borrow() >= phase
+    }
+}
+
+/// Where wishes come from.
+struct Source {
+    signals: Option<Signals>,
+    handle: Handle,
+}
+
+impl Source {
+    async fn next(&mut self) -> Wish {
+        let signal = async {
+            match &mut self.signals {
+                Some(signals) => signals.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            wish = signal => wish,
+            () = self.handle.0.end.notified() => Wish::End,
+            () = self.handle.0.reload.notified() => Wish::Reload,
+        }
+    }
+
+    async fn end(&mut self) {
+        while self.next().await != Wish::End {}
+    }
+
+    /// Sees to all wishes until one is to end.
+    async fn until_end(&mut self, gateway: Option<&Arc<dyn Gateway>>) {
+        while self.next().await == Wish::Reload {
+            let Some(gateway) = gateway.cloned() else {
+                continue;
+            };
+            match tokio::task::spawn_blocking(move || gateway.reload()).await {
+                Ok(Ok(())) => tracing::info!("reloaded"),
+                Ok(Err(error)) => tracing::error!(%error, "not reloaded: all goes on as it was"),
+                Err(error) => tracing::error!(%error, "not reloaded"),
+            }
+        }
+    }
+}
+
+/// What must hold before anything is listened on.
+fn check(config: &Config) -> Result<(), Error> {
+    let Some(api) = &config.api else {
+        return Ok(());
+    };
+    if config.listen.ip().is_loopback() || api.token.is_some() || api.insecure {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Usage,
+        format!(
+            "{} can be reached from other machines, and whoever comes may run code: ask for a \
+             token with --token-file, or say --insecure",
+            config.listen
+        ),
+    ))
+}
+
+fn failed(what: &str, error: &std::io::Error) -> Error {
+    Error::new(ErrorKind::Io, format!("{what}: {error}"))
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("address", &self.address)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
