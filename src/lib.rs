@@ -54,6 +54,8 @@ mod sandbox;
 pub mod server;
 mod session;
 mod stdio;
+#[cfg(any(feature = "cli", feature = "server"))]
+mod units;
 mod value;
 mod wasi;
 

@@ -193,6 +193,12 @@ impl Session {
         self.over.get().is_none()
     }
 
+    /// Why it is over, once it is.
+    #[cfg(feature = "server")]
+    pub(crate) fn why_over(&self) -> Option<String> {
+        self.over.get().cloned()
+    }
+
     /// Ends the session, and what it runs. A second time does nothing.
     pub fn close(&self) {
         let _ = self.over.set(CLOSED.to_owned());

@@ -16,11 +16,10 @@ mod serve;
 mod snapshot;
 mod split;
 mod stubs;
-mod units;
 
 pub use crate::engine::mapping::Heap;
 
-use crate::{Error, Image, image};
+use crate::{Error, Image, image, units};
 use clap::{Arg, ArgMatches, Command};
 use clap_complete::Shell;
 use std::{ffi::OsString, io::Write, process::ExitCode};

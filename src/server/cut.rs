@@ -22,6 +22,7 @@ pub(crate) struct Cut(Arc<Mutex<Inner>>);
 struct Inner {
     reason: Option<Reason>,
     hooks: Vec<Hook>,
+    over: bool,
 }
 
 type Hook = Box<dyn FnOnce(Reason) + Send>;
@@ -36,7 +37,7 @@ impl Cut {
     pub(crate) fn cut(&self, reason: Reason) {
         let hooks = {
             let mut inner = self.lock();
-            if inner.reason.is_some() {
+            if inner.reason.is_some() || inner.over {
                 return;
             }
             inner.reason = Some(reason);
@@ -66,8 +67,17 @@ impl Cut {
 
     /// Forgets what would happen: the work is done.
     pub(crate) fn over(&self) {
-        let hooks = std::mem::take(&mut self.lock().hooks);
+        let hooks = {
+            let mut inner = self.lock();
+            inner.over = true;
+            std::mem::take(&mut inner.hooks)
+        };
         drop(hooks);
+    }
+
+    /// Whether the work is done.
+    pub(crate) fn is_over(&self) -> bool {
+        self.lock().over
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

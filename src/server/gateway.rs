@@ -1,6 +1,6 @@
 //! Who answers what is not the API's.
 
-use super::pool::Pool;
+use super::{metrics::Metrics, pool::Pool};
 use crate::Error;
 use axum::{extract::Request, response::Response};
 use std::{pin::Pin, sync::Arc};
@@ -31,4 +31,6 @@ pub(crate) type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
 pub(crate) struct Host {
     /// Where guests run.
     pub(crate) pool: Pool,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
 }

@@ -20,17 +20,27 @@
 //! busy waits in a queue of bounded length ([`Config::queue`]). What a client
 //! does not wait for is not run to its end.
 
+mod answer;
+mod api;
+mod auth;
+pub(crate) mod body;
 mod config;
 mod connections;
-mod cut;
+pub(crate) mod cut;
+mod events;
+mod execute;
 mod gateway;
+mod input;
 pub(crate) mod logs;
-mod pool;
-mod reply;
-mod request;
+mod metrics;
+pub(crate) mod pool;
+pub(crate) mod reply;
+pub(crate) mod request;
 mod router;
 mod run;
+mod sessions;
 mod signals;
+mod tap;
 
 pub use config::{Api, Config};
 pub(crate) use gateway::{Gateway, Host};

@@ -94,20 +94,19 @@ impl Pool {
         Ok((pool, threads))
     }
 
-    /// Runs `work` on one of the threads. When the future is dropped before the
-    /// end, `cut` is cut: what has not begun then never does. `name` is what a
-    /// report calls it.
+    /// Has `work` run on one of the threads. Unless it was awaited to its end,
+    /// `cut` is cut when the future goes: what has not begun then never does.
+    /// `name` is what a report calls it.
     ///
     /// # Errors
     ///
-    /// When there is no room for it; when it was cut before it began; when it
-    /// panicked.
-    pub(crate) async fn run<T: Send + 'static>(
+    /// When there is no room for it.
+    pub(crate) fn start<T: Send + 'static>(
         &self,
         name: &str,
         cut: &Cut,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Refused> {
+    ) -> Result<impl Future<Output = Result<T, Refused>> + Send + 'static, Refused> {
         let guard = cut.when_dropped();
         let (sender, receiver) = oneshot::channel();
         let is_cut = cut.clone();
@@ -125,10 +124,27 @@ impl Pool {
             let _ = sender.send(done);
         });
         self.0.submit(Job { label, work })?;
-        // The sender goes without a word only if the pool does.
-        let done = receiver.await.unwrap_or(Err(Refused::Panicked));
-        guard.keep();
-        done
+        Ok(async move {
+            // The sender goes without a word where the job was dropped.
+            let done = receiver.await.unwrap_or(Err(Refused::Cut(Reason::Gone)));
+            guard.keep();
+            done
+        })
+    }
+
+    /// The same, awaited.
+    ///
+    /// # Errors
+    ///
+    /// When there is no room for it; when it was cut before it began; when it
+    /// panicked.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        name: &str,
+        cut: &Cut,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Refused> {
+        self.start(name, cut, work)?.await
     }
 
     /// Runs `program` in `sandbox` on one of the threads, until it ends or `cut` is

@@ -1,14 +1,17 @@
 //! A server from its beginning to its end.
 
 use super::{
-    Config, connections,
+    Config,
+    api::Api,
+    config, connections,
     cut::Reason,
     gateway::{Gateway, Host},
+    metrics::Metrics,
     pool::Pool,
-    router,
+    router, sessions,
     signals::{Signals, Wish},
 };
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Program, Sandbox, Status};
 use std::{net::SocketAddr, sync::Arc, thread::JoinHandle, time::Duration};
 use tokio::{
     net::TcpListener,
@@ -31,6 +34,7 @@ pub struct Server {
     address: SocketAddr,
     pool: Pool,
     threads: Vec<JoinHandle<()>>,
+    metrics: Arc<Metrics>,
     gateway: Option<Arc<dyn Gateway>>,
     handle: Handle,
     signals: bool,
@@ -92,6 +96,9 @@ impl Server {
         let address = listener
             .local_addr()
             .map_err(|error| failed("the address is not known", &error))?;
+        if let Some(api) = &config.api {
+            warm(api)?;
+        }
         let (pool, threads) = Pool::new(config.workers, config.queue)?;
         Ok(Self {
             config,
@@ -100,6 +107,7 @@ impl Server {
             address,
             pool,
             threads,
+            metrics: Arc::new(Metrics::new()?),
             gateway: None,
             handle: Handle(Arc::default()),
             signals: false,
@@ -128,6 +136,7 @@ impl Server {
     pub(crate) fn host(&self) -> Host {
         Host {
             pool: self.pool.clone(),
+            metrics: Arc::clone(&self.metrics),
         }
     }
 
@@ -144,6 +153,7 @@ impl Server {
     ///
     /// When the signals of the process are not to be had.
     pub fn run(self) -> Result<Report, Error> {
+        let host = self.host();
         let Self {
             config,
             runtime,
@@ -167,7 +177,12 @@ impl Server {
             };
             let (phase, phases) = watch::channel(Phase::Serving);
             let phases = Phases(phases);
-            let router = router::router(None, gateway.clone(), phases.clone());
+            let api = config.api.map(|config| Api::new(config, host.clone()));
+            if let Some(api) = &api {
+                tokio::spawn(sessions::expire(Arc::downgrade(api)));
+            }
+            let routes = api.as_ref().map(Api::router);
+            let router = router::router(routes, gateway.clone(), phases.clone(), host.metrics);
             let most = config.connections.get();
             let serving = tokio::spawn(connections::serve(listener, router, most, phases));
             wishes.until_end(gateway.as_ref()).await;
@@ -280,6 +295,30 @@ impl Source {
             }
         }
     }
+}
+
+/// Runs nothing in each language, so that what is made once is made before the
+/// first request, and grants that can't be given are found now.
+fn warm(api: &config::Api) -> Result<(), Error> {
+    for (language, image) in &api.languages {
+        let mut sandbox = Sandbox::new(image)
+            .grants(api.grants.clone())
+            .limits(api.limits.clone());
+        // What may be stopped runs from another image than what may not.
+        let _ = sandbox.stopper();
+        let outcome = sandbox.run(Program::code(""))?;
+        if outcome.status != Status::Exit(0) {
+            return Err(Error::new(
+                ErrorKind::Guest,
+                format!(
+                    "{language} can't run under these grants and limits: {:?} {}",
+                    outcome.status,
+                    String::from_utf8_lossy(&outcome.stderr)
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// What must hold before anything is listened on.

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// # Errors
 ///
 /// Says what is wrong with `text`.
-pub(super) fn duration(text: &str) -> Result<Option<Duration>, String> {
+pub(crate) fn duration(text: &str) -> Result<Option<Duration>, String> {
     let (number, unit) = split_unit(text);
     let factor = match unit {
         "ms" => 0.001,
@@ -32,7 +32,11 @@ pub(super) fn duration(text: &str) -> Result<Option<Duration>, String> {
 /// # Errors
 ///
 /// Says what is wrong with `text`.
-pub(super) fn size(text: &str) -> Result<u64, String> {
+#[cfg_attr(
+    not(feature = "cli"),
+    allow(dead_code, reason = "only the command reads sizes")
+)]
+pub(crate) fn size(text: &str) -> Result<u64, String> {
     let lower = text.to_ascii_lowercase();
     let (number, unit) = split_unit(&lower);
     let shift = match unit {

@@ -1,0 +1,248 @@
+//! The sessions API: its routes, and what they share.
+
+use super::{
+    answer::Answer,
+    auth::Access,
+    body, config,
+    cut::{Cut, Reason},
+    events, execute,
+    gateway::Host,
+    metrics::Metrics,
+    reply,
+    request::RequestId,
+    router::not_allowed,
+    sessions::{self, Sessions},
+    tap::Sink,
+};
+use crate::{Error, ErrorKind, HostFunctions, Image, Language, Limits, Outcome, Sandbox};
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode},
+    middleware,
+    response::Response,
+    routing::{any, get, post},
+};
+use std::sync::Arc;
+
+/// Bytes of a request's body: code that people or programs write, many times
+/// over; and every connection may hold so much at a time.
+const MAX_BODY: usize = 1 << 20;
+
+/// What answers the API's requests.
+pub(crate) struct Api {
+    pub(crate) config: config::Api,
+    pub(crate) served: Vec<Language>,
+    pub(crate) host: Host,
+    pub(crate) sessions: Sessions,
+}
+
+impl Api {
+    pub(crate) fn new(config: config::Api, host: Host) -> Arc<Self> {
+        Arc::new(Self {
+            served: config
+                .languages
+                .iter()
+                .map(|(language, _)| *language)
+                .collect(),
+            sessions: Sessions::new(config.max_sessions, config.idle),
+            host,
+            config,
+        })
+    }
+
+    /// Its routes.
+    pub(crate) fn router(self: &Arc<Self>) -> Router {
+        let access = Access::new(self.config.token.as_deref());
+        let guard = middleware::from_fn(move |request, next| access.clone().guard(request, next));
+        let guarded = Router::new()
+            .route("/execute", post(execute::run))
+            .route("/sessions", get(sessions::list).post(sessions::open))
+            .route("/sessions/", any(sessions::nameless))
+            .route("/sessions/{id}", axum::routing::delete(sessions::close))
+            .route("/sessions/{id}/exec", post(sessions::run))
+            .route("/metrics", get(metrics))
+            .route("/openapi.json", get(openapi))
+            .method_not_allowed_fallback(not_allowed)
+            .route_layer(guard)
+            .with_state(Arc::clone(self));
+        Router::new()
+            .route("/health", any(async || "ok"))
+            .merge(guarded)
+    }
+
+    /// A sandbox for `language`, with what every request has.
+    pub(crate) fn sandbox(&self, language: Language, limits: Limits) -> Option<Sandbox> {
+        let image = self.image(language)?;
+        let functions: HostFunctions = self.config.functions.clone();
+        Some(
+            Sandbox::new(image)
+                .grants(self.config.grants.clone())
+                .limits(limits)
+                .functions(functions),
+        )
+    }
+
+    fn image(&self, language: Language) -> Option<&Image> {
+        let all = self.config.languages.iter();
+        all.filter(|(of, _)| *of == language)
+            .map(|(_, image)| image)
+            .next()
+    }
+}
+
+/// A request that has been read.
+pub(crate) struct Asked {
+    pub(crate) id: RequestId,
+    pub(crate) body: Vec<u8>,
+    wants_events: bool,
+}
+
+impl Asked {
+    /// Reads `request`.
+    ///
+    /// # Errors
+    ///
+    /// The answer for one that can't be read.
+    pub(crate) async fn read(request: Request) -> Result<Self, Response> {
+        let (parts, body) = request.into_parts();
+        let id = parts.extensions.get::<RequestId>().cloned();
+        Ok(Self {
+            id: id.unwrap_or_else(|| RequestId::of(&HeaderMap::new())),
+            wants_events: events::are_wanted(&parts.headers),
+            body: body::read(&parts.headers, body, MAX_BODY).await?,
+        })
+    }
+}
+
+/// What came of a run.
+pub(crate) struct Ran {
+    pub(crate) outcome: Outcome,
+    /// Of a session: whether it is over.
+    pub(crate) ended: Option<bool>,
+}
+
+impl Api {
+    /// Runs `work` in the pool and answers with what came of it: at once where it
+    /// is known, or piece by piece as `asked`. `work` is given what it may be cut
+    /// by and where its output goes, and gives that back.
+    pub(crate) async fn respond(
+        self: &Arc<Self>,
+        asked: &Asked,
+        limits: Limits,
+        work: impl FnOnce(&Cut, Sink) -> (Result<Ran, Error>, Sink) + Send + 'static,
+    ) -> Response {
+        let cut = Cut::default();
+        let cuts = cut.clone();
+        if asked.wants_events {
+            return self.stream(asked, limits, cut, work);
+        }
+        let record = Sink::Record(Default::default());
+        let done = self
+            .host
+            .pool
+            .run(asked.id.as_str(), &cut, move || work(&cuts, record));
+        let (ran, sink) = match done.await {
+            Ok(done) => done,
+            Err(refused) => return reply::refused(refused),
+        };
+        let record = match &sink {
+            Sink::Record(record) => Some(record),
+            _ => None,
+        };
+        match ran {
+            Ok(ran) => {
+                let answer = Answer::new(&ran.outcome, &limits, record);
+                reply::json(StatusCode::OK, &self.noted(answer, &ran))
+            }
+            Err(error) => failed(&error, &cut),
+        }
+    }
+
+    /// The same, answered by events.
+    fn stream(
+        self: &Arc<Self>,
+        asked: &Asked,
+        limits: Limits,
+        cut: Cut,
+        work: impl FnOnce(&Cut, Sink) -> (Result<Ran, Error>, Sink) + Send + 'static,
+    ) -> Response {
+        let (sender, response) = events::channel(&cut);
+        let last = sender.twin();
+        let (cuts, time) = (cut.clone(), limits.deadline);
+        let started = self.host.pool.start(asked.id.as_str(), &cut, move || {
+            work(&cuts, Sink::Send(sender.bounded(time)))
+        });
+        let done = match started {
+            Ok(done) => done,
+            Err(refused) => return reply::refused(refused),
+        };
+        let api = Arc::clone(self);
+        tokio::spawn(async move {
+            let (sender, answer) = match done.await {
+                Ok((Ok(ran), Sink::Send(sender))) => {
+                    let answer = Answer::new(&ran.outcome, &limits, None);
+                    (sender, api.noted(answer, &ran))
+                }
+                Ok((Err(error), _)) => (last, Answer::failed(why(&error, &cut))),
+                Ok(_) => return,
+                Err(_) => (
+                    last,
+                    Answer::failed(
+                        "it was not run: the server is shutting down, or made a mistake",
+                    ),
+                ),
+            };
+            sender.finish(&answer).await;
+        });
+        response
+    }
+
+    /// Counts what there is to count.
+    fn noted(&self, answer: Answer, ran: &Ran) -> Answer {
+        if let crate::Status::Limit(limit) = &ran.outcome.status {
+            self.host.metrics.limit(*limit);
+        }
+        match ran.ended {
+            Some(ended) => answer.of_session(ended),
+            None => answer,
+        }
+    }
+}
+
+/// What is said where a run gave nothing.
+fn why(error: &Error, cut: &Cut) -> String {
+    match cut.reason() {
+        Some(Reason::Shutdown) => "cut: the server is shutting down".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn failed(error: &Error, cut: &Cut) -> Response {
+    let message = why(error, cut);
+    match error.kind() {
+        _ if cut.reason() == Some(Reason::Shutdown) => {
+            reply::error(StatusCode::SERVICE_UNAVAILABLE, message)
+        }
+        ErrorKind::SessionClosed => reply::error(StatusCode::GONE, message),
+        ErrorKind::SessionBusy => reply::error(StatusCode::CONFLICT, message),
+        _ => {
+            tracing::error!(%error, "a run could not take place");
+            reply::error(StatusCode::INTERNAL_SERVER_ERROR, message)
+        }
+    }
+}
+
+async fn metrics(State(api): State<Arc<Api>>) -> Response {
+    let (running, waiting) = api.host.pool.load();
+    let metrics: &Metrics = &api.host.metrics;
+    metrics.gauges(running, waiting, api.sessions.len());
+    reply::typed(StatusCode::OK, Metrics::TYPE, metrics.text())
+}
+
+async fn openapi() -> Response {
+    reply::typed(StatusCode::OK, "application/json", OPENAPI)
+}
+
+/// The API, described for programs.
+const OPENAPI: &str = include_str!("openapi.json");
