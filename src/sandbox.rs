@@ -52,6 +52,8 @@ pub struct Sandbox {
     is_last: bool,
     /// Where all that the guest draws comes from, instead of a seed.
     secret: Option<Secret>,
+    /// Whether lines are written when they end.
+    line_buffered: bool,
     /// What the run is bounded by, where others may already stop it.
     meter: Option<Arc<Meter>>,
 }
@@ -96,6 +98,7 @@ impl Sandbox {
             is_last: false,
             secret: None,
             meter: None,
+            line_buffered: false,
         }
     }
 
@@ -150,6 +153,15 @@ impl Sandbox {
     #[must_use]
     pub fn deadline_by_caller(mut self) -> Self {
         self.deadline = DeadlineBy::Caller;
+        self
+    }
+
+    /// Has the guest write each line when it ends, as to a terminal, rather than
+    /// many together: stdout and stderr then come in the order in which they were
+    /// printed. JavaScript does so in any case, and Wasm modules as they like.
+    #[must_use]
+    pub fn line_buffered(mut self) -> Self {
+        self.line_buffered = true;
         self
     }
 

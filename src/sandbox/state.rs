@@ -124,7 +124,7 @@ impl Sandbox {
         let mut exchange = None;
         let (args, env) = match self.image.guest_language() {
             Some(Language::Python) => {
-                let terminal = stdio.is_terminal(1);
+                let terminal = stdio.is_terminal(1) || self.line_buffered;
                 exchange = language::python::tell(
                     &functions,
                     program,
@@ -181,6 +181,7 @@ impl Sandbox {
             functions: self.functions.clone(),
             kv: self.kv.as_ref().map(Kv::copied),
             packages: self.packages.clone(),
+            line_buffered: self.line_buffered,
             goes_on_at: Some(state.wasi().clock().monotonic()),
             ..Self::new(&self.image)
         }

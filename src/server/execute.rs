@@ -48,6 +48,7 @@ async fn answer(api: &Arc<Api>, request: Request) -> Result<Response, Response> 
 /// The sandbox with both streams leading to `tap`.
 pub(crate) fn tapped(sandbox: Sandbox, tap: &Tap) -> Sandbox {
     sandbox
+        .line_buffered()
         .stdout(Output::Writer(tap.writer(Stream::Stdout)))
         .stderr(Output::Writer(tap.writer(Stream::Stderr)))
 }
