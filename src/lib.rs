@@ -51,6 +51,14 @@ mod packages;
 mod program;
 mod sandbox;
 #[cfg(feature = "server")]
+#[cfg_attr(
+    not(feature = "cli"),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "only the command has a log and a gateway"
+    )
+)]
 pub mod server;
 mod session;
 mod stdio;

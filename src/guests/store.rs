@@ -196,7 +196,7 @@ impl GuestStore {
 
     /// The same for runs that somebody may end: what [`image`](Self::image) gives
     /// would be exchanged for it.
-    #[cfg(feature = "server")]
+    #[cfg(all(feature = "server", feature = "cli"))]
     pub(crate) fn bounded_image(
         &self,
         language: Language,

@@ -8,7 +8,7 @@ use super::{
     events, execute,
     gateway::Host,
     metrics::Metrics,
-    reply,
+    openapi, reply,
     request::RequestId,
     router::not_allowed,
     sessions::{self, Sessions},
@@ -21,7 +21,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     middleware,
     response::Response,
-    routing::{any, get, post},
+    routing::{MethodFilter, any, delete, get, on, post},
 };
 use std::sync::Arc;
 
@@ -55,11 +55,18 @@ impl Api {
     pub(crate) fn router(self: &Arc<Self>) -> Router {
         let access = Access::new(self.config.token.as_deref());
         let guard = middleware::from_fn(move |request, next| access.clone().guard(request, next));
+        let healthy = MethodFilter::GET
+            .or(MethodFilter::HEAD)
+            .or(MethodFilter::POST)
+            .or(MethodFilter::PUT)
+            .or(MethodFilter::PATCH)
+            .or(MethodFilter::DELETE)
+            .or(MethodFilter::OPTIONS);
         let guarded = Router::new()
             .route("/execute", post(execute::run))
             .route("/sessions", get(sessions::list).post(sessions::open))
             .route("/sessions/", any(sessions::nameless))
-            .route("/sessions/{id}", axum::routing::delete(sessions::close))
+            .route("/sessions/{id}", delete(sessions::close))
             .route("/sessions/{id}/exec", post(sessions::run))
             .route("/metrics", get(metrics))
             .route("/openapi.json", get(openapi))
@@ -67,7 +74,8 @@ impl Api {
             .route_layer(guard)
             .with_state(Arc::clone(self));
         Router::new()
-            .route("/health", any(async || "ok"))
+            .route("/health", on(healthy, async || "ok"))
+            .method_not_allowed_fallback(not_allowed)
             .merge(guarded)
     }
 
@@ -240,9 +248,7 @@ async fn metrics(State(api): State<Arc<Api>>) -> Response {
     reply::typed(StatusCode::OK, Metrics::TYPE, metrics.text())
 }
 
-async fn openapi() -> Response {
-    reply::typed(StatusCode::OK, "application/json", OPENAPI)
+async fn openapi(State(api): State<Arc<Api>>) -> Response {
+    let described = openapi::describe(&api.served);
+    reply::json(StatusCode::OK, &described)
 }
-
-/// The API, described for programs.
-const OPENAPI: &str = include_str!("openapi.json");

@@ -1,6 +1,6 @@
 //! Who may use the API.
 
-use super::reply;
+use super::reply::Refusal;
 use axum::{
     extract::Request,
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -33,27 +33,24 @@ impl Access {
     ///
     /// # Errors
     ///
-    /// The answer for others.
-    fn check(&self, headers: &HeaderMap) -> Result<(), Response> {
+    /// The refusal of others.
+    fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         match self {
-            Self::Open if headers.contains_key(header::ORIGIN) => Err(reply::error(
-                StatusCode::FORBIDDEN,
-                "pages in a browser are only answered where the server asks for a token",
-            )),
+            Self::Open if headers.contains_key(header::ORIGIN) => Err(Refusal {
+                status: StatusCode::FORBIDDEN,
+                message: "pages in a browser are only answered where the server asks for a token"
+                    .to_owned(),
+            }),
             Self::Open => Ok(()),
             Self::Token(expected) => {
                 let given: [u8; 32] = Sha256::digest(bearer(headers).unwrap_or_default()).into();
                 if bool::from(given.ct_eq(expected)) {
                     return Ok(());
                 }
-                let mut response = reply::error(
-                    StatusCode::UNAUTHORIZED,
-                    "a token is required: Authorization: Bearer TOKEN",
-                );
-                response
-                    .headers_mut()
-                    .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-                Err(response)
+                Err(Refusal {
+                    status: StatusCode::UNAUTHORIZED,
+                    message: "a token is required: Authorization: Bearer TOKEN".to_owned(),
+                })
             }
         }
     }
@@ -62,7 +59,15 @@ impl Access {
     pub(crate) async fn guard(self, request: Request, next: Next) -> Response {
         match self.check(request.headers()) {
             Ok(()) => next.run(request).await,
-            Err(response) => response,
+            Err(refusal) => {
+                let mut response = Response::from(refusal);
+                if response.status() == StatusCode::UNAUTHORIZED {
+                    let scheme = HeaderValue::from_static("Bearer");
+                    let headers = response.headers_mut();
+                    headers.insert(header::WWW_AUTHENTICATE, scheme);
+                }
+                response
+            }
         }
     }
 }

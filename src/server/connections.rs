@@ -59,7 +59,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, most: usize, mu
     let mut ends = phases.clone();
     loop {
         let accept = async {
-            let place = Arc::clone(&places).acquire_owned().await;
+            let place = Arc::clone(&places).acquire_owned().await.ok();
             (listener.accept().await, place)
         };
         tokio::select! {
@@ -76,7 +76,8 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, most: usize, mu
     }
     // Who has come so far is not turned away.
     while let Some(Ok((stream, remote))) = at_once(listener.accept()).await {
-        let place = Arc::clone(&places).acquire_owned().await;
+        // Nor are there many of them.
+        let place = Arc::clone(&places).try_acquire_owned().ok();
         start(&mut connections, stream, remote, place);
     }
     drop(listener);

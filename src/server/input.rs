@@ -1,8 +1,7 @@
 //! What clients ask for.
 
-use super::reply;
+use super::reply::Refusal;
 use crate::{Language, Limits, units};
-use axum::{http::StatusCode, response::Response};
 use serde::{Deserialize, de::DeserializeOwned};
 
 /// The body of a request that runs code.
@@ -35,19 +34,19 @@ pub(crate) struct Opening {
 ///
 /// # Errors
 ///
-/// The answer for a body that is not what was expected.
-pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Response> {
-    serde_json::from_slice(body).map_err(|error| bad(format!("invalid JSON: {error}")))
+/// The refusal of a body that is not what was expected.
+pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| Refusal::bad(format!("invalid JSON: {error}")))
 }
 
 /// Code must be there.
 ///
 /// # Errors
 ///
-/// The answer where it is not.
-pub(crate) fn check(code: &str) -> Result<(), Response> {
+/// The refusal where it is not.
+pub(crate) fn check(code: &str) -> Result<(), Refusal> {
     match code {
-        "" => Err(bad("code required: \"code\" is missing or empty")),
+        "" => Err(Refusal::bad("code required: \"code\" is missing or empty")),
         _ => Ok(()),
     }
 }
@@ -56,8 +55,8 @@ pub(crate) fn check(code: &str) -> Result<(), Response> {
 ///
 /// # Errors
 ///
-/// The answer for one that is not served.
-pub(crate) fn language(name: Option<&str>, served: &[Language]) -> Result<Language, Response> {
+/// The refusal of one that is not served.
+pub(crate) fn language(name: Option<&str>, served: &[Language]) -> Result<Language, Refusal> {
     let language = match name {
         None => served.first().copied(),
         Some(name) => match name.parse::<Language>() {
@@ -68,7 +67,7 @@ pub(crate) fn language(name: Option<&str>, served: &[Language]) -> Result<Langua
     language.ok_or_else(|| {
         let served: Vec<_> = served.iter().map(|language| language.name()).collect();
         let name = name.unwrap_or_default();
-        bad(format!(
+        Refusal::bad(format!(
             "unknown language {name:?}; there are: {}",
             served.join(", ")
         ))
@@ -79,13 +78,14 @@ pub(crate) fn language(name: Option<&str>, served: &[Language]) -> Result<Langua
 ///
 /// # Errors
 ///
-/// The answer where it is no time.
-pub(crate) fn limits(timeout: Option<&str>, limits: &Limits) -> Result<Limits, Response> {
+/// The refusal where it is no time.
+pub(crate) fn limits(timeout: Option<&str>, limits: &Limits) -> Result<Limits, Refusal> {
     let Some(text) = timeout else {
         return Ok(limits.clone());
     };
-    let asked = units::duration(text)
-        .map_err(|error| bad(format!("invalid timeout {text:?}: {error}; such as \"2s\"")))?;
+    let asked = units::duration(text).map_err(|error| {
+        Refusal::bad(format!("invalid timeout {text:?}: {error}; such as \"2s\""))
+    })?;
     let deadline = match (asked, limits.deadline) {
         (Some(asked), Some(most)) => Some(asked.min(most)),
         (asked, most) => asked.or(most),
@@ -94,8 +94,4 @@ pub(crate) fn limits(timeout: Option<&str>, limits: &Limits) -> Result<Limits, R
         deadline,
         ..limits.clone()
     })
-}
-
-fn bad(message: impl Into<String>) -> Response {
-    reply::error(StatusCode::BAD_REQUEST, message)
 }

@@ -33,6 +33,7 @@ mod gateway;
 mod input;
 pub(crate) mod logs;
 mod metrics;
+mod openapi;
 pub(crate) mod pool;
 pub(crate) mod reply;
 pub(crate) mod request;

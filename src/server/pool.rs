@@ -2,7 +2,7 @@
 //! bounded length before them.
 
 use super::cut::{Cut, Reason};
-use crate::{Error, ErrorKind, Outcome, Program, Sandbox};
+use crate::{Error, ErrorKind};
 use std::{
     collections::{HashMap, VecDeque},
     num::NonZero,
@@ -147,24 +147,6 @@ impl Pool {
         self.start(name, cut, work)?.await
     }
 
-    /// Runs `program` in `sandbox` on one of the threads, until it ends or `cut` is
-    /// cut: the inner error is of [`ErrorKind::Stopped`] then.
-    ///
-    /// # Errors
-    ///
-    /// As for [`run`](Self::run).
-    pub(crate) async fn sandbox(
-        &self,
-        name: &str,
-        cut: &Cut,
-        mut sandbox: Sandbox,
-        program: Program,
-    ) -> Result<Result<Outcome, Error>, Refused> {
-        let stopper = sandbox.stopper();
-        cut.when_cut(move |_| stopper.stop());
-        self.run(name, cut, move || sandbox.run(program)).await
-    }
-
     /// Jobs that run, and jobs that wait.
     pub(crate) fn load(&self) -> (usize, usize) {
         let state = self.0.lock();
@@ -241,5 +223,77 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    fn pool(workers: usize, capacity: usize) -> (Pool, Vec<JoinHandle<()>>) {
+        let workers = NonZero::new(workers).expect("it is not zero");
+        Pool::new(workers, capacity).expect("threads are to be had")
+    }
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime")
+            .block_on(future)
+    }
+
+    #[test]
+    fn a_panic_ends_one_job() {
+        let (pool, threads) = pool(1, 1);
+        let cut = Cut::default();
+        let panicked = block_on(pool.run("bad", &cut, || panic!("on purpose")));
+        assert_eq!(panicked, Err::<(), _>(Refused::Panicked));
+        assert_eq!(block_on(pool.run("good", &cut, || 7)), Ok(7));
+        pool.close();
+        for thread in threads {
+            thread.join().expect("the thread did not panic");
+        }
+    }
+
+    #[test]
+    fn what_has_no_room_is_refused_and_what_was_left_makes_room() {
+        let (pool, _) = pool(1, 1);
+        let (go_on, waits) = mpsc::channel::<()>();
+        let cuts: Vec<Cut> = (0..4).map(|_| Cut::default()).collect();
+        let running = pool.start("running", &cuts[0], move || waits.recv()).ok();
+        assert!(running.is_some());
+        let left = pool.start("waiting", &cuts[1], || ()).ok();
+        assert!(left.is_some());
+        let refused = pool.start("refused", &cuts[2], || ());
+        assert!(matches!(refused, Err(Refused::Full)));
+        drop(refused);
+        drop(left);
+        assert_eq!(cuts[1].reason(), Some(Reason::Gone));
+        let third = pool.start("third", &cuts[3], || 3).expect("there is room");
+        go_on.send(()).expect("it waits");
+        assert_eq!(block_on(third), Ok(3));
+    }
+
+    #[test]
+    fn all_is_cut_at_the_end() {
+        let (pool, _) = pool(1, 1);
+        let (go_on, waits) = mpsc::channel::<()>();
+        let (first, second) = (Cut::default(), Cut::default());
+        first.when_cut(move |_| go_on.send(()).expect("it waits"));
+        let (begun, begins) = mpsc::channel();
+        let work = move || {
+            begun.send(()).expect("we listen");
+            waits.recv()
+        };
+        let running = pool.start("a", &first, work).expect("room");
+        begins.recv().expect("it begins");
+        let waiting = pool.start("b", &second, || ()).expect("room");
+        let mut names = pool.cut_all(Reason::Shutdown);
+        names.sort();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(block_on(running), Ok(Ok(())));
+        let refused = Err(Refused::Cut(Reason::Shutdown));
+        assert_eq!(block_on(waiting), refused);
     }
 }

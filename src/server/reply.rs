@@ -48,6 +48,29 @@ pub(crate) fn error_for_now(status: StatusCode, message: impl Into<String>) -> R
     response
 }
 
+/// Why a request is not served. Smaller than the answer that says so.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    /// A request can't be understood.
+    pub(crate) fn bad(message: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            message: message.into(),
+        }
+    }
+}
+
+impl From<Refusal> for Response {
+    fn from(refusal: Refusal) -> Self {
+        error(refusal.status, refusal.message)
+    }
+}
+
 /// What is said where the pool did not run something.
 pub(crate) fn refused(refused: Refused) -> Response {
     match refused {

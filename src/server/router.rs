@@ -17,6 +17,9 @@ use axum::{
 use std::{sync::Arc, time::Instant};
 use tracing::Instrument;
 
+/// Characters of a path that are logged: a client may send many.
+const LOGGED: usize = 256;
+
 /// All that the server answers: `api`, and the rest by the gateway.
 pub(crate) fn router(
     api: Option<Router>,
@@ -57,7 +60,8 @@ struct Around {
 impl Around {
     async fn go(self, mut request: Request, next: Next) -> Response {
         let id = RequestId::of(request.headers());
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let method = request.method().clone();
+        let path: String = request.uri().path().chars().take(LOGGED).collect();
         let matched = request.extensions().get::<MatchedPath>().cloned();
         let route = matched.as_ref().map_or(self.other, MatchedPath::as_str);
         let span = tracing::info_span!("request", id = %id);

@@ -110,14 +110,14 @@ pub(crate) async fn run(
 
 async fn ran(api: &Arc<Api>, id: &str, request: Request) -> Result<Response, Response> {
     let asked = Asked::read(request).await?;
+    let piece: input::Piece = input::parse(&asked.body)?;
+    input::check(&piece.code)?;
+    let limits = input::limits(piece.timeout.as_deref(), &api.config.limits)?;
     let entry = match api.sessions.find(id) {
         Found::Open(entry) => entry,
         Found::Ended(why) => return Err(reply::error(StatusCode::GONE, why)),
         Found::Unknown => return Err(not_found()),
     };
-    let piece: input::Piece = input::parse(&asked.body)?;
-    input::check(&piece.code)?;
-    let limits = input::limits(piece.timeout.as_deref(), &api.config.limits)?;
     let Some(turn) = entry.turn() else {
         return Err(reply::error(
             StatusCode::CONFLICT,

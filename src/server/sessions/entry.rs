@@ -291,6 +291,10 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Nobody knows what it was left in.
+            self.0.session.close();
+        }
         *self.0.used() = Instant::now();
         self.0.busy.store(false, Ordering::Release);
     }
