@@ -28,6 +28,8 @@ mod outline;
 mod python;
 mod real;
 mod repl;
+#[cfg(feature = "server")]
+mod serve;
 #[cfg(feature = "http")]
 mod server;
 mod sessions;
