@@ -8,7 +8,8 @@ use super::{
     events, execute,
     gateway::Host,
     metrics::Metrics,
-    openapi, reply,
+    openapi,
+    reply::{self, Refusal},
     request::RequestId,
     router::not_allowed,
     sessions::{self, Sessions},
@@ -24,6 +25,7 @@ use axum::{
     routing::{MethodFilter, any, delete, get, on, post},
 };
 use std::sync::Arc;
+use tracing::Instrument;
 
 /// Bytes of a request's body: code that people or programs write, many times
 /// over; and every connection may hold so much at a time.
@@ -145,25 +147,23 @@ impl Api {
         if asked.wants_events {
             return self.stream(asked, limits, cut, work);
         }
-        let record = Sink::Record(Default::default());
-        let done = self
-            .host
-            .pool
-            .run(asked.id.as_str(), &cut, move || work(&cuts, record));
-        let (ran, sink) = match done.await {
-            Ok(done) => done,
-            Err(refused) => return reply::refused(refused),
-        };
-        let record = match &sink {
-            Sink::Record(record) => Some(record),
-            _ => None,
-        };
-        match ran {
-            Ok(ran) => {
+        let api = Arc::clone(self);
+        let work = move || {
+            let (ran, sink) = work(&cuts, Sink::Record(Default::default()));
+            let record = match &sink {
+                Sink::Record(record) => Some(record),
+                _ => None,
+            };
+            // It may be large: those who speak with clients shall not make it.
+            ran.map(|ran| {
                 let answer = Answer::new(&ran.outcome, &limits, record);
-                reply::json(StatusCode::OK, &self.noted(answer, &ran))
-            }
-            Err(error) => failed(&error, &cut),
+                reply::json(StatusCode::OK, &api.noted(answer, &ran))
+            })
+        };
+        match self.host.pool.run(asked.id.as_str(), &cut, work).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => failed(&error, &cut),
+            Err(refused) => reply::refused(refused),
         }
     }
 
@@ -186,23 +186,19 @@ impl Api {
             Err(refused) => return reply::refused(refused),
         };
         let api = Arc::clone(self);
-        tokio::spawn(async move {
+        let finish = async move {
             let (sender, answer) = match done.await {
                 Ok((Ok(ran), Sink::Send(sender))) => {
                     let answer = Answer::new(&ran.outcome, &limits, None);
                     (sender, api.noted(answer, &ran))
                 }
-                Ok((Err(error), _)) => (last, Answer::failed(why(&error, &cut))),
+                Ok((Err(error), _)) => (last, Answer::failed(why(&error, &cut).1)),
                 Ok(_) => return,
-                Err(_) => (
-                    last,
-                    Answer::failed(
-                        "it was not run: the server is shutting down, or made a mistake",
-                    ),
-                ),
+                Err(refused) => (last, Answer::failed(reply::why(refused))),
             };
             sender.finish(&answer).await;
-        });
+        };
+        tokio::spawn(finish.in_current_span());
         response
     }
 
@@ -219,26 +215,35 @@ impl Api {
 }
 
 /// What is said where a run gave nothing.
-fn why(error: &Error, cut: &Cut) -> String {
-    match cut.reason() {
-        Some(Reason::Shutdown) => "cut: the server is shutting down".to_owned(),
-        _ => error.to_string(),
+fn why(error: &Error, cut: &Cut) -> (StatusCode, String) {
+    let message = error.to_string();
+    match error.kind() {
+        _ if cut.reason() == Some(Reason::Shutdown) => {
+            let message = "cut: the server is shutting down";
+            (StatusCode::SERVICE_UNAVAILABLE, message.to_owned())
+        }
+        ErrorKind::SessionClosed => (StatusCode::GONE, message),
+        ErrorKind::SessionBusy => (StatusCode::CONFLICT, message),
+        _ => {
+            let refusal = internal(error);
+            (refusal.status, refusal.message)
+        }
+    }
+}
+
+/// What is said where the host could not do it: what it lacks is for the log, as it
+/// may name what is the host's.
+pub(crate) fn internal(error: &Error) -> Refusal {
+    tracing::error!(%error, "what was asked could not be done");
+    Refusal {
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        message: "the server could not do it; its log says why, by the request's id".to_owned(),
     }
 }
 
 fn failed(error: &Error, cut: &Cut) -> Response {
-    let message = why(error, cut);
-    match error.kind() {
-        _ if cut.reason() == Some(Reason::Shutdown) => {
-            reply::error(StatusCode::SERVICE_UNAVAILABLE, message)
-        }
-        ErrorKind::SessionClosed => reply::error(StatusCode::GONE, message),
-        ErrorKind::SessionBusy => reply::error(StatusCode::CONFLICT, message),
-        _ => {
-            tracing::error!(%error, "a run could not take place");
-            reply::error(StatusCode::INTERNAL_SERVER_ERROR, message)
-        }
-    }
+    let (status, message) = why(error, cut);
+    reply::error(status, message)
 }
 
 async fn metrics(State(api): State<Arc<Api>>) -> Response {

@@ -27,3 +27,13 @@ pub(crate) fn to_stderr(format: Format) {
             .try_init(),
     };
 }
+
+/// The same, for what must not happen.
+pub(crate) fn mistake(message: &str) {
+    tracing::error!("{message}");
+}
+
+/// One line of the log.
+pub(crate) fn line(message: &str) {
+    tracing::info!("{message}");
+}

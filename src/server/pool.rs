@@ -114,10 +114,14 @@ impl Pool {
             name: name.into(),
             cut: cut.clone(),
         };
+        let id = Arc::clone(&label.name);
         let work = Box::new(move || {
             let done = match is_cut.reason() {
                 Some(reason) => Err(Refused::Cut(reason)),
-                None => catch_unwind(AssertUnwindSafe(work)).map_err(|_| Refused::Panicked),
+                None => catch_unwind(AssertUnwindSafe(work)).map_err(|_| {
+                    tracing::error!(id = &*id, "a panic: a mistake of the server's");
+                    Refused::Panicked
+                }),
             };
             is_cut.over();
             // Nobody may wait any more.

@@ -72,19 +72,18 @@ impl From<Refusal> for Response {
 }
 
 /// What is said where the pool did not run something.
+pub(crate) fn why(refused: Refused) -> &'static str {
+    match refused {
+        Refused::Full => "the server is busy: as many requests wait as may; try again in a moment",
+        Refused::Cut(_) => "the server is shutting down",
+        Refused::Panicked => "the server made a mistake; its log says more, by the request's id",
+    }
+}
+
+/// The answer where the pool did not run something.
 pub(crate) fn refused(refused: Refused) -> Response {
     match refused {
-        Refused::Full => error_for_now(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the server is busy: as many requests wait as may; try again later",
-        ),
-        Refused::Cut(_) => error_for_now(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the server is shutting down",
-        ),
-        Refused::Panicked => error(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "the server made a mistake; its log says more by the request's id",
-        ),
+        Refused::Panicked => error(StatusCode::INTERNAL_SERVER_ERROR, why(refused)),
+        _ => error_for_now(StatusCode::SERVICE_UNAVAILABLE, why(refused)),
     }
 }

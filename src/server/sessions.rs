@@ -3,7 +3,7 @@
 mod entry;
 
 use super::{
-    api::{Api, Asked},
+    api::{Api, Asked, internal},
     cut::Cut,
     execute::tapped,
     input,
@@ -45,10 +45,8 @@ async fn opened(api: &Arc<Api>, request: Request) -> Result<Response, Response> 
     let work = move || entry(&maker, language);
     let cut = Cut::default();
     let made = api.host.pool.run(asked.id.as_str(), &cut, work);
-    let entry = made.await.map_err(refused)?.map_err(|error| {
-        tracing::error!(%error, "a session could not be opened");
-        reply::error(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
-    })?;
+    let made = made.await.map_err(refused)?;
+    let entry = made.map_err(|error| internal(&error))?;
     let id = place.fill(entry);
     Ok(reply::json(
         StatusCode::OK,

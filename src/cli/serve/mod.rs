@@ -111,12 +111,12 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 /// Serves as `matches` say, until it is told to end.
 pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
-    logs::to_stderr(
-        match matches.get_one::<String>("log-format").map(|s| &**s) {
-            Some("json") => logs::Format::Json,
-            _ => logs::Format::Text,
-        },
-    );
+    let format = match matches.get_one::<String>("log-format").map(|s| &**s) {
+        Some("json") => logs::Format::Json,
+        _ => logs::Format::Text,
+    };
+    logs::to_stderr(format);
+    std::panic::set_hook(Box::new(|panic| logs::mistake(&panic.to_string())));
     let server = Server::bind(config(matches)?)?.obey_signals();
     let gateway = modules::gateway(matches, server.host())?;
     if gateway.is_none() && !matches.contains_id("lang") {
@@ -128,12 +128,16 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
         Some(gateway) => server.gateway(gateway),
         None => server,
     };
-    report(&format!("listening on http://{}", server.address()));
+    let say = |message: &str| match format {
+        logs::Format::Text => report(message),
+        logs::Format::Json => logs::line(message),
+    };
+    say(&format!("listening on http://{}", server.address()));
     let ended = server.run()?;
     match ended.cut.len() {
         0 => {}
-        1 => report("1 request was cut: it had not ended within --grace"),
-        n => report(&format!(
+        1 => say("1 request was cut: it had not ended within --grace"),
+        n => say(&format!(
             "{n} requests were cut: they had not ended within --grace"
         )),
     }

@@ -141,3 +141,30 @@ fn ask(mut stream: TcpStream) -> bool {
         .and_then(|()| stream.read_to_string(&mut text));
     done.is_ok() && text.contains("\"output\":\"42\\n\"")
 }
+
+/// The same in a program of one's own.
+#[test]
+fn a_server_in_a_program() {
+    use crate::support::Way;
+    use dormouse::{
+        Language,
+        server::{Api, Config, Server},
+    };
+    let image = Way::Woken.image(Language::JavaScript);
+    let mut config = Config::default();
+    config.listen = "127.0.0.1:0".parse().expect("an address");
+    config.api = Some(Api::new([(Language::JavaScript, image)]));
+    config.grace = Duration::from_secs(5);
+    let server = Server::bind(config.clone()).expect("it binds");
+    let (address, handle) = (server.address(), server.handle());
+    let running = std::thread::spawn(move || server.run());
+    assert!(ask(TcpStream::connect(address).expect("it listens")));
+    handle.shut_down();
+    let report = running.join().expect("it ends").expect("it ran");
+    assert!(report.cut.is_empty());
+    assert!(TcpStream::connect(address).is_err());
+
+    config.listen = "0.0.0.0:0".parse().expect("an address");
+    let refused = Server::bind(config).expect_err("it has no token");
+    assert!(refused.to_string().contains("token"), "{refused}");
+}

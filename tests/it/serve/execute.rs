@@ -216,6 +216,30 @@ fn a_server_that_can_serve_nothing_does_not_start() {
     ran.exits(1).says(&["can't be listened on"]);
 }
 
+/// H6: what the host can't do is an error of its own, and the log's business.
+#[test]
+fn what_the_host_lacks_is_said_in_the_log() {
+    let dir = Dir::new();
+    let gone = dir.path().join("gone");
+    std::fs::create_dir(&gone).expect("a folder");
+    let mount = format!("/data:{}", gone.display());
+    let server = Server::start(&["-l", "js", "--mount", &mount]);
+    assert_eq!(server.execute("console.log(1)")["output"], "1\n");
+    std::fs::remove_dir(&gone).expect("it is empty");
+    let events = [("accept", "text/event-stream")];
+    let streamed = server.send("POST", "/execute", &events, b"{\"code\": \"1\"}");
+    for reply in [
+        server.post("/execute", "{\"code\": \"1\"}"),
+        server.post("/sessions", ""),
+        streamed,
+    ] {
+        assert!(reply.text.contains("its log says why"), "{reply:?}");
+        assert!(!reply.text.contains("gone"), "{reply:?}");
+    }
+    server.post("/sessions", "").refuses(500, "could not do it");
+    server.wait_for(&gone.display().to_string());
+}
+
 /// The id that the answer has is that of the log.
 #[test]
 fn requests_have_an_id_in_answer_and_log() {
