@@ -7,8 +7,10 @@ use super::{
     cut::{Cut, Reason},
     events, execute,
     gateway::Host,
+    held::{self, Held, Place},
     metrics::Metrics,
     openapi,
+    pool::Refused,
     reply::{self, Refusal},
     request::RequestId,
     router::not_allowed,
@@ -18,6 +20,7 @@ use super::{
 use crate::{Error, ErrorKind, HostFunctions, Image, Language, Limits, Outcome, Sandbox};
 use axum::{
     Router,
+    body::Body,
     extract::{Request, State},
     http::{HeaderMap, StatusCode},
     middleware,
@@ -31,12 +34,20 @@ use tracing::Instrument;
 /// over; and every connection may hold so much at a time.
 const MAX_BODY: usize = 1 << 20;
 
+/// Kibibytes of all bodies that are held at a time: a client may send one slowly.
+const BODIES: u32 = 128 << 10;
+
+/// The same of all answers: a client may read one slowly.
+const ANSWERS: u32 = 256 << 10;
+
 /// What answers the API's requests.
 pub(crate) struct Api {
     pub(crate) config: config::Api,
     pub(crate) served: Vec<Language>,
     pub(crate) host: Host,
     pub(crate) sessions: Sessions,
+    bodies: Held,
+    answers: Held,
 }
 
 impl Api {
@@ -48,6 +59,8 @@ impl Api {
                 .map(|(language, _)| *language)
                 .collect(),
             sessions: Sessions::new(config.max_sessions, config.idle),
+            bodies: Held::new(BODIES),
+            answers: Held::new(ANSWERS),
             host,
             config,
         })
@@ -105,6 +118,8 @@ impl Api {
 pub(crate) struct Asked {
     pub(crate) id: RequestId,
     pub(crate) body: Vec<u8>,
+    /// The body's, until it was seen to.
+    _place: Place,
     wants_events: bool,
 }
 
@@ -114,13 +129,18 @@ impl Asked {
     /// # Errors
     ///
     /// The answer for one that can't be read.
-    pub(crate) async fn read(request: Request) -> Result<Self, Response> {
+    pub(crate) async fn read(api: &Api, request: Request) -> Result<Self, Response> {
         let (parts, body) = request.into_parts();
+        let most = body::told(&parts.headers, &body).map_or(MAX_BODY, |told| told.min(MAX_BODY));
+        let Some(place) = api.bodies.patient_place(most).await else {
+            return Err(reply::refused(Refused::Full));
+        };
         let id = parts.extensions.get::<RequestId>().cloned();
         Ok(Self {
             id: id.unwrap_or_else(|| RequestId::of(&HeaderMap::new())),
             wants_events: events::are_wanted(&parts.headers),
             body: body::read(&parts.headers, body, MAX_BODY).await?,
+            _place: place,
         })
     }
 }
@@ -157,13 +177,34 @@ impl Api {
             // It may be large: those who speak with clients shall not make it.
             ran.map(|ran| {
                 let answer = Answer::new(&ran.outcome, &limits, record);
-                reply::json(StatusCode::OK, &api.noted(answer, &ran))
+                api.answered(&api.noted(answer, &ran))
             })
         };
         match self.host.pool.run(asked.id.as_str(), &cut, work).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => failed(&error, &cut),
             Err(refused) => reply::refused(refused),
+        }
+    }
+
+    /// The answer in JSON, if there is a place for it.
+    fn answered(&self, answer: &Answer) -> Response {
+        let bytes = match serde_json::to_vec(answer) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                return reply::error(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
+            }
+        };
+        match self.answers.place(bytes.len()) {
+            Some(place) => {
+                let response = reply::typed(StatusCode::OK, "application/json", Body::empty());
+                held::with_place(response, bytes, place)
+            }
+            None => reply::error_for_now(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the server holds as many answers as it may, for clients that read slowly; \
+                 this one is lost",
+            ),
         }
     }
 

@@ -27,9 +27,7 @@ pub(crate) async fn read(
     mut body: Body,
     most: usize,
 ) -> Result<Vec<u8>, Response> {
-    let told = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let told = told(headers, &body);
     let read = tokio::time::timeout(BODY_TIME, collect(&mut body, told, most)).await;
     match read {
         Err(_) => Err(reply::error(
@@ -46,6 +44,15 @@ pub(crate) async fn read(
         )),
         Ok(Ok(Some(bytes))) => Ok(bytes),
     }
+}
+
+/// How many bytes `body` will have, if that was said.
+pub(crate) fn told(headers: &HeaderMap, body: &Body) -> Option<usize> {
+    if body.is_end_stream() {
+        return Some(0);
+    }
+    let length = headers.get(header::CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
 }
 
 /// `None` for a body of more than `most` bytes; `told` is what its header says.

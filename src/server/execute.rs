@@ -20,7 +20,7 @@ pub(crate) async fn run(State(api): State<Arc<Api>>, request: Request) -> Respon
 }
 
 async fn answer(api: &Arc<Api>, request: Request) -> Result<Response, Response> {
-    let asked = Asked::read(request).await?;
+    let asked = Asked::read(api, request).await?;
     let code: input::Code = input::parse(&asked.body)?;
     input::check(&code.code)?;
     let language = input::language(code.lang.as_deref(), &api.served)?;

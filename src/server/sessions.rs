@@ -29,7 +29,7 @@ pub(crate) async fn open(State(api): State<Arc<Api>>, request: Request) -> Respo
 }
 
 async fn opened(api: &Arc<Api>, request: Request) -> Result<Response, Response> {
-    let asked = Asked::read(request).await?;
+    let asked = Asked::read(api, request).await?;
     let opening = match asked.body.trim_ascii() {
         [] => input::Opening::default(),
         body => input::parse(body)?,
@@ -107,7 +107,7 @@ pub(crate) async fn run(
 }
 
 async fn ran(api: &Arc<Api>, id: &str, request: Request) -> Result<Response, Response> {
-    let asked = Asked::read(request).await?;
+    let asked = Asked::read(api, request).await?;
     let piece: input::Piece = input::parse(&asked.body)?;
     input::check(&piece.code)?;
     let limits = input::limits(piece.timeout.as_deref(), &api.config.limits)?;

@@ -140,6 +140,38 @@ fn bad_guests_do_not_hold_up_good_ones() {
     );
 }
 
+/// Answers that clients do not read are held up to a bound; small ones are always
+/// answered.
+#[test]
+fn answers_that_are_not_read_are_bounded() {
+    let server = Server::start(&["-l", "js"]);
+    // Six bytes each in JSON, and told twice.
+    let body = json!({"code": "console.log('\\x01'.repeat(4e6))"}).to_string();
+    let request = format!(
+        "POST /execute HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut clients = Vec::new();
+    let mut answers = Vec::new();
+    for _ in 0..8 {
+        let mut stream = server.connect();
+        stream.write_all(request.as_bytes()).expect("it is taken");
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).expect("an answer");
+        answers.push(String::from_utf8_lossy(&answer).into_owned());
+        clients.push(stream);
+    }
+    // Clients that take too long are given up, and leave their places.
+    let has = |status: &str| answers.iter().any(|answer| answer == status);
+    assert!(has("HTTP/1.1 200") && has("HTTP/1.1 503"), "{answers:?}");
+    assert_eq!(server.execute("console.log(1)")["output"], "1\n");
+    drop(clients);
+    let started = Instant::now();
+    while server.post("/execute", &body).status != 200 {
+        assert!(started.elapsed() < PATIENCE, "there is no place again");
+    }
+}
+
 /// Many at a time, each with its own answer.
 #[test]
 fn answers_are_not_mixed_up() {
