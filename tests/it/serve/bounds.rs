@@ -151,23 +151,21 @@ fn answers_that_are_not_read_are_bounded() {
         "POST /execute HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    let mut clients = Vec::new();
-    let mut answers = Vec::new();
-    for _ in 0..8 {
+    let ask = || {
         let mut stream = server.connect();
         stream.write_all(request.as_bytes()).expect("it is taken");
         let mut answer = [0; 12];
         stream.read_exact(&mut answer).expect("an answer");
-        answers.push(String::from_utf8_lossy(&answer).into_owned());
-        clients.push(stream);
-    }
+        (String::from_utf8_lossy(&answer).into_owned(), stream)
+    };
+    let (answers, clients): (Vec<_>, Vec<_>) = (0..8).map(|_| ask()).unzip();
     // Clients that take too long are given up, and leave their places.
     let has = |status: &str| answers.iter().any(|answer| answer == status);
     assert!(has("HTTP/1.1 200") && has("HTTP/1.1 503"), "{answers:?}");
     assert_eq!(server.execute("console.log(1)")["output"], "1\n");
     drop(clients);
     let started = Instant::now();
-    while server.post("/execute", &body).status != 200 {
+    while ask().0 != "HTTP/1.1 200" {
         assert!(started.elapsed() < PATIENCE, "there is no place again");
     }
 }
