@@ -23,6 +23,9 @@ pub struct Limits {
     pub http_url: usize,
     /// Time that one HTTP request may take, redirects and all.
     pub http_timeout: Duration,
+    /// HTTP requests that a guest may have under way at a time; `None` for as
+    /// many as calls of its are served at a time.
+    pub http_concurrency: Option<usize>,
     /// Bytes of a file that `fs` functions read.
     pub fs_file: u64,
     /// Bytes that `fs` functions write at a time.
@@ -64,6 +67,7 @@ impl Default for Limits {
             http_body: Self::HTTP_BODY,
             http_url: Self::HTTP_URL,
             http_timeout: Self::HTTP_TIMEOUT,
+            http_concurrency: None,
             fs_file: Self::FS_FILE,
             fs_write: Self::FS_FILE,
             fs_path: Self::FS_PATH,

@@ -187,6 +187,7 @@ pub(super) fn limits(matches: &ArgMatches) -> Limits {
             Some(timeout) => timeout.unwrap_or(Duration::MAX),
             None => default.http_timeout,
         },
+        http_concurrency: default.http_concurrency,
         fs_file: bytes("fs-max-file", default.fs_file),
         fs_write: bytes("fs-max-write", default.fs_write),
         fs_path: length("fs-max-path", default.fs_path),

@@ -9,13 +9,14 @@ mod body;
 mod headers;
 #[cfg(feature = "http")]
 mod lookup;
+mod places;
 #[cfg(feature = "http")]
 mod send;
 #[cfg(not(feature = "http"))]
 #[path = "without.rs"]
 mod send;
 
-use self::{allow::Allowlist, headers::Fields};
+use self::{allow::Allowlist, headers::Fields, places::Places};
 use super::{HostError, HostErrorKind, HostFunctions};
 use crate::{Error, Grants, Limits, engine::Meter};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
@@ -40,6 +41,7 @@ pub(crate) struct Http {
     max_body: u64,
     max_url: usize,
     timeout: Duration,
+    places: Option<Places>,
     meter: Arc<Meter>,
     client: send::Client,
 }
@@ -139,6 +141,7 @@ impl Http {
             max_body: limits.http_body,
             max_url: limits.http_url,
             timeout: limits.http_timeout,
+            places: limits.http_concurrency.map(Places::new),
             meter: Arc::clone(meter),
             client,
         })))
@@ -171,6 +174,7 @@ impl Http {
         let (binary, follow) = (asked.binary, asked.follow.unwrap_or(true));
         let mut request = self.read(asked)?;
         let mut redirects = 0;
+        let _place = self.places.as_ref().map(Places::take);
         loop {
             let response = self.client.send(&request, self.max_body)?;
             let Some(target) = target(&request, &response).filter(|_| follow) else {
