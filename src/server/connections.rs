@@ -3,6 +3,7 @@
 use super::{
     request::Peer,
     run::{Phase, Phases},
+    tls::Tls,
 };
 use axum::{Router, body::Body, extract::Request};
 use hyper::{
@@ -25,7 +26,7 @@ use tokio_io_timeout::TimeoutStream;
 
 /// How long a client may take to send the head of a request; also, how long a
 /// connection may be kept with none.
-const HEAD_TIME: Duration = Duration::from_secs(30);
+pub(super) const HEAD_TIME: Duration = Duration::from_secs(30);
 
 /// How long a client may take nothing of an answer: then it is taken for gone.
 pub(crate) const STALL_TIME: Duration = Duration::from_secs(30);
@@ -43,14 +44,21 @@ const LINGER: Duration = Duration::from_millis(200);
 /// Rest after the system had no connection to give, as for want of files.
 const NO_CONNECTION: Duration = Duration::from_millis(50);
 
-/// Accepts connections until the server is to end, and serves each to its end.
-pub(crate) async fn serve(listener: TcpListener, router: Router, most: usize, mut phases: Phases) {
+/// Accepts connections until the server is to end, and serves each to its end;
+/// with `tls`, encrypted.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    router: Router,
+    most: usize,
+    mut phases: Phases,
+) {
     let places = Arc::new(Semaphore::new(most));
     let mut connections = JoinSet::new();
     let start = |connections: &mut JoinSet<()>, stream, remote, place| {
-        let (router, phases) = (router.clone(), phases.clone());
+        let (tls, router, phases) = (tls.clone(), router.clone(), phases.clone());
         connections.spawn(async move {
-            if let Err(error) = connection(stream, remote, router, phases).await {
+            if let Err(error) = connection(stream, remote, tls, router, phases).await {
                 tracing::debug!(%remote, %error, "connection ended");
             }
             drop(place);
@@ -103,6 +111,7 @@ async fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
 async fn connection(
     stream: TcpStream,
     remote: SocketAddr,
+    tls: Option<Tls>,
     router: Router,
     phases: Phases,
 ) -> io::Result<()> {
@@ -110,11 +119,17 @@ async fn connection(
     let peer = Peer {
         remote,
         local: stream.local_addr()?,
-        is_tls: false,
+        is_tls: tls.is_some(),
     };
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(STALL_TIME));
-    speak(Box::pin(stream), peer, router, phases).await
+    match tls {
+        None => speak(Box::pin(stream), peer, router, phases).await,
+        Some(tls) => {
+            let stream = tls.accept(Box::pin(stream)).await?;
+            speak(stream, peer, router, phases).await
+        }
+    }
 }
 
 /// Speaks HTTP with whoever is at the other end of `stream`.

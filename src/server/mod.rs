@@ -43,7 +43,9 @@ mod run;
 mod sessions;
 mod signals;
 mod tap;
+mod tls;
 
 pub use config::{Api, Config};
-pub(crate) use gateway::{Gateway, Host};
+pub(crate) use gateway::{Answer as GatewayAnswer, Gateway, Host};
 pub use run::{Handle, Report, Server};
+pub use tls::Tls;

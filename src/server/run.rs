@@ -10,6 +10,7 @@ use super::{
     pool::Pool,
     router, sessions,
     signals::{Signals, Wish},
+    tls::Tls,
 };
 use crate::{Error, ErrorKind, Program, Sandbox, Status};
 use std::{net::SocketAddr, sync::Arc, thread::JoinHandle, time::Duration};
@@ -36,8 +37,9 @@ pub struct Server {
     threads: Vec<JoinHandle<()>>,
     metrics: Arc<Metrics>,
     gateway: Option<Arc<dyn Gateway>>,
+    tls: Option<Tls>,
     handle: Handle,
-    signals: bool,
+    signals: Option<std::io::Result<Signals>>,
 }
 
 /// Says from another thread what a server is to do.
@@ -109,9 +111,23 @@ impl Server {
             threads,
             metrics: Arc::new(Metrics::new()?),
             gateway: None,
+            tls: None,
             handle: Handle(Arc::default()),
-            signals: false,
+            signals: None,
         })
+    }
+
+    /// Has it speak with its clients by way of `tls`.
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Where it listens, as a client writes it.
+    pub fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// Where it listens.
@@ -128,7 +144,9 @@ impl Server {
     /// one at once; SIGHUP has it look anew at its files.
     #[must_use]
     pub fn obey_signals(mut self) -> Self {
-        self.signals = true;
+        // At once: one that comes before the server runs is not lost, nor the end
+        // of the process.
+        self.signals = Some(self.runtime.block_on(async { Signals::listen() }));
         self
     }
 
@@ -161,18 +179,16 @@ impl Server {
             pool,
             threads,
             gateway,
+            tls,
             handle,
             signals,
             ..
         } = self;
         let report = runtime.block_on(async {
             let mut wishes = Source {
-                signals: match signals {
-                    true => Some(Signals::listen().map_err(|error| {
-                        failed("the signals of the process are not to be had", &error)
-                    })?),
-                    false => None,
-                },
+                signals: signals.transpose().map_err(|error| {
+                    failed("the signals of the process are not to be had", &error)
+                })?,
                 handle,
             };
             let (phase, phases) = watch::channel(Phase::Serving);
@@ -184,7 +200,7 @@ impl Server {
             let routes = api.as_ref().map(Api::router);
             let router = router::router(routes, gateway.clone(), phases.clone(), host.metrics);
             let most = config.connections.get();
-            let serving = tokio::spawn(connections::serve(listener, router, most, phases));
+            let serving = tokio::spawn(connections::serve(listener, tls, router, most, phases));
             wishes.until_end(gateway.as_ref()).await;
             tracing::info!(grace_ms = config.grace.as_millis(), "shutting down");
             let _ = phase.send(Phase::Ending);
