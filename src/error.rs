@@ -31,6 +31,8 @@ pub enum ErrorKind {
     Invoke,
     /// The command line contradicts itself.
     Usage,
+    /// A list of modules, or a file beside it, says what can't be.
+    Config,
     /// A host file could not be read or written.
     Io,
     /// A [`Session`](crate::Session) has ended: it was closed, its program
@@ -62,6 +64,21 @@ impl Error {
     ) -> Self {
         self.0.source = Some(source.into());
         self
+    }
+
+    /// The message and what is behind it, where that says more.
+    #[cfg(feature = "cli")]
+    pub(crate) fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            let cause_text = cause.to_string();
+            if !text.contains(&cause_text) {
+                text = format!("{text}: {cause_text}");
+            }
+            source = cause.source();
+        }
+        text
     }
 
     /// What this error is about.

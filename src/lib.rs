@@ -34,6 +34,8 @@ pub mod cli;
 mod engine;
 mod error;
 mod files;
+#[cfg(all(feature = "cli", feature = "server"))]
+mod gateway;
 mod grants;
 mod guests;
 mod host;

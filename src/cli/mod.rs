@@ -4,11 +4,13 @@
 
 mod args;
 mod bundle;
+#[cfg(feature = "server")]
+mod check;
 mod deps;
 mod guest;
 mod inspect;
 mod output;
-mod progress;
+pub(crate) mod progress;
 mod repl;
 mod run;
 #[cfg(feature = "server")]
@@ -74,7 +76,7 @@ fn bundled() -> Result<Option<ExitCode>, Error> {
 
 /// Says what failed; the exit code.
 fn failed(error: &Error) -> ExitCode {
-    report(&describe(error));
+    report(&error.with_causes());
     ExitCode::from(if error.kind() == crate::ErrorKind::Usage {
         USAGE
     } else {
@@ -88,6 +90,8 @@ fn dispatch(matches: &ArgMatches, guest_args: Vec<OsString>) -> Result<ExitCode,
         Some(("repl", matches)) => repl::run(matches),
         #[cfg(feature = "server")]
         Some(("serve", matches)) => serve::run(matches),
+        #[cfg(feature = "server")]
+        Some(("check", matches)) => check::run(matches),
         Some(("snapshot", matches)) => snapshot::run(matches),
         Some(("inspect", matches)) => inspect::run(matches),
         Some(("bundle", matches)) => bundle::run(matches),
@@ -119,7 +123,9 @@ fn command() -> Command {
         .subcommand(run::command())
         .subcommand(repl::command());
     #[cfg(feature = "server")]
-    let commands = commands.subcommand(serve::command());
+    let commands = commands
+        .subcommand(serve::command())
+        .subcommand(check::command());
     commands
         .subcommand(snapshot::command())
         .subcommand(inspect::command())
@@ -161,18 +167,4 @@ fn usage(message: &str) -> ExitCode {
     report(message);
     report("`dormouse run --help` lists the options");
     ExitCode::from(USAGE)
-}
-
-/// An error and what is behind it, where that says more.
-fn describe(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }

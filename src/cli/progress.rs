@@ -11,7 +11,7 @@ pub(super) fn load(store: &GuestStore, language: Language) -> Result<Vec<u8>, Er
 
 /// Runs `work` with a spinner that is silent when stderr is no terminal, and
 /// invisible until there is something to say.
-pub(super) fn with_progress<T>(
+pub(crate) fn with_progress<T>(
     work: impl FnOnce(&mut dyn FnMut(Progress<'_>)) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let mut bar = None;

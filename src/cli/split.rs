@@ -11,7 +11,8 @@ use std::ffi::{OsStr, OsString};
 pub(super) type Split = (Vec<OsString>, Vec<OsString>);
 
 /// Subcommands that clap alone can read.
-const OTHERS: [&str; 9] = [
+const OTHERS: [&str; 10] = [
+    "check",
     "deps",
     "guest",
     "completions",

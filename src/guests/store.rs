@@ -243,6 +243,26 @@ impl GuestStore {
         Ok(wasm)
     }
 
+    /// Keeps `wasm` if it is the pinned guest of `language`, so that nobody has
+    /// to fetch it; whether it is.
+    ///
+    /// # Errors
+    ///
+    /// When the store is not usable.
+    #[cfg(all(feature = "cli", feature = "server"))]
+    pub(crate) fn keep_pinned(&self, language: Language, wasm: &[u8]) -> Result<bool, Error> {
+        let pin = pin(language);
+        if fetch::verify(wasm, pin).is_err() {
+            return Ok(false);
+        }
+        let path = self.path_of(&pin.sha256);
+        if !path.exists() {
+            self.prepare()?;
+            self.place(&path, wasm)?;
+        }
+        Ok(true)
+    }
+
     /// Makes the Wasm file at `path` the guest of `language`.
     ///
     /// # Errors

@@ -303,6 +303,42 @@ impl Image {
         cell.get_or_init(|| Engine::new(metering, language::frames(self.0.language)))
     }
 
+    /// Whether `other` is a clone of this one.
+    #[cfg(all(feature = "cli", feature = "server"))]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Makes ready what runs need that may be ended; what is wrong with the
+    /// module is found then.
+    ///
+    /// # Errors
+    ///
+    /// When it is not valid, or imports what the host does not have.
+    #[cfg(all(feature = "cli", feature = "server"))]
+    pub(crate) fn prepare_bounded(&self) -> Result<(), Error> {
+        match self.bounded() {
+            Some(bounded) => bounded.prepared(Metering::Off),
+            None => self.prepared(Metering::On),
+        }
+        .map(|_| ())
+    }
+
+    /// Whether it exports a function `name` that can be called without
+    /// arguments; `None` where it exports no such function.
+    ///
+    /// # Errors
+    ///
+    /// As of [`prepare_bounded`](Self::prepare_bounded).
+    #[cfg(all(feature = "cli", feature = "server"))]
+    pub(crate) fn export_takes_nothing(&self, name: &str) -> Result<Option<bool>, Error> {
+        let export = self.prepared(Metering::On)?.export(name);
+        Ok(match export {
+            Some(wasmi::ExternType::Func(ty)) => Some(ty.params().is_empty()),
+            _ => None,
+        })
+    }
+
     /// The module, translated for an engine with or without metering.
     pub(crate) fn prepared(&self, metering: Metering) -> Result<&Prepared, Error> {
         let cell = self.cell(metering);

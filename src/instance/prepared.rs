@@ -107,6 +107,12 @@ impl Prepared {
         self.image.as_ref().map(|image| &image.memories)
     }
 
+    /// What the module exports as `name`.
+    #[cfg(all(feature = "cli", feature = "server"))]
+    pub(crate) fn export(&self, name: &str) -> Option<ExternType> {
+        self.module.get_export(name)
+    }
+
     /// States whether instances can be [reset in place](super::is_restorable).
     #[must_use]
     pub(crate) fn reset_in_place(mut self, in_place: bool) -> Self {

@@ -1,6 +1,7 @@
 //! `dormouse serve`: sandboxes and sessions over HTTP.
 
-mod modules;
+pub(super) mod modules;
+mod tls;
 
 use super::{args, progress::with_progress, report, units};
 use crate::{
@@ -43,6 +44,7 @@ pub(super) fn command() -> Command {
         )
         .args(serving())
         .args(modules::arguments())
+        .args(tls::arguments())
         .args(args::arguments())
 }
 
@@ -117,22 +119,28 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
     };
     logs::to_stderr(format);
     std::panic::set_hook(Box::new(|panic| logs::mistake(&panic.to_string())));
-    let server = Server::bind(config(matches)?)?.obey_signals();
-    let gateway = modules::gateway(matches, server.host())?;
+    let say = |message: &str| match format {
+        logs::Format::Text => report(message),
+        logs::Format::Json => logs::line(message),
+    };
+    let server = Server::bind(config(matches)?)?;
+    let gateway = modules::gateway(matches, server.host(), &say)?;
     if gateway.is_none() && !matches.contains_id("lang") {
         return Err(args::usage_error(
-            "nothing to serve: give -l python or -l javascript",
+            "nothing to serve: give -l python, -l javascript or --modules FILE",
         ));
     }
     let server = match gateway {
         Some(gateway) => server.gateway(gateway),
         None => server,
     };
-    let say = |message: &str| match format {
-        logs::Format::Text => report(message),
-        logs::Format::Json => logs::line(message),
+    let server = match tls::tls(matches)? {
+        Some(tls) => server.tls(tls),
+        None => server,
     };
-    say(&format!("listening on http://{}", server.address()));
+    // Until here, while modules are loaded, they end the process at once.
+    let server = server.obey_signals();
+    say(&format!("listening on {}", server.url()));
     let ended = server.run()?;
     match ended.cut.len() {
         0 => {}

@@ -1,25 +1,113 @@
 //! The gateway's part of the command line.
 
+use super::super::{args, units};
 use crate::{
-    Error,
+    Error, ErrorKind,
+    gateway::{HostName, MAX_BODY, Served, Settings, Setup, Severity, env_file},
     server::{Gateway, Host},
 };
-use clap::{Arg, ArgMatches};
-use std::sync::Arc;
+use clap::{Arg, ArgAction, ArgMatches, builder::ValueParser};
+use std::{path::PathBuf, sync::Arc};
 
 /// The gateway's options.
 pub(super) fn arguments() -> Vec<Arg> {
-    Vec::new()
+    let path = || clap::value_parser!(PathBuf).into();
+    vec![
+        option("modules", "FILE", path())
+            .help("Answer requests by the modules that this modules.toml lists"),
+        env_file_argument(),
+        option("hostname", "HOST[:PORT]", ValueParser::new(host_name))
+            .help("What modules are told the server is called, where a request does not say"),
+        option("log-dir", "DIR", path())
+            .help("Where modules' stderr is kept [default: a new temporary folder]"),
+        option("max-body", "SIZE", ValueParser::new(units::size))
+            .help("Bytes of a request's body, for modules [default: 10mb]"),
+    ]
 }
 
-/// The gateway that `matches` describe, if they do.
+/// `--env-file`, which `check` has too.
+pub(in crate::cli) fn env_file_argument() -> Arg {
+    option("env-file", "FILE", clap::value_parser!(PathBuf).into())
+        .action(ArgAction::Append)
+        .help("Set the environment variables in this file for modules, NAME=VALUE on each line")
+}
+
+fn option(long: &'static str, value_name: &'static str, parser: ValueParser) -> Arg {
+    Arg::new(long)
+        .long(long)
+        .value_name(value_name)
+        .value_parser(parser)
+}
+
+fn host_name(text: &str) -> Result<HostName, String> {
+    HostName::parse(text)
+        .ok_or_else(|| "expected HOST or HOST:PORT, such as example.com".to_owned())
+}
+
+/// The gateway that `matches` describe, if they do; `say` tells people what they
+/// should know.
 ///
 /// # Errors
 ///
 /// When what it is to serve can't be used.
-pub(super) fn gateway(
-    _matches: &ArgMatches,
-    _host: Host,
-) -> Result<Option<Arc<dyn Gateway>>, Error> {
-    Ok(None)
+pub(super) fn gateway(matches: &ArgMatches, host: Host) -> Result<Option<Arc<dyn Gateway>>, Error> {
+    let Some(file) = matches.get_one::<PathBuf>("modules") else {
+        return Ok(None);
+    };
+    let max_body = matches.get_one::<u64>("max-body").copied();
+    let max_body = max_body.map_or(MAX_BODY, |bytes| {
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    });
+    let setup = Setup {
+        file: file.clone(),
+        settings: settings(matches, log_folder(matches)?, Severity::Warning)?,
+        host_name: matches.get_one("hostname").cloned().unwrap_or_default(),
+        max_body,
+    };
+    say(&format!(
+        "logs of modules: {}",
+        setup.settings.log_folder.display()
+    ));
+    let served: Arc<dyn Gateway> = Served::load(setup, host)?;
+    Ok(Some(served))
+}
+
+/// What is the same for all modules.
+///
+/// # Errors
+///
+/// When a file of variables can't be read.
+pub(in crate::cli) fn settings(
+    matches: &ArgMatches,
+    log_folder: PathBuf,
+    missing_entrypoint: Severity,
+) -> Result<Settings, Error> {
+    let files = matches.get_many::<PathBuf>("env-file");
+    let mut environment = Vec::new();
+    for file in files.into_iter().flatten() {
+        environment.extend(env_file::read(file)?);
+    }
+    environment.extend(args::grants(matches).env);
+    Ok(Settings {
+        environment,
+        limits: args::limits(matches),
+        log_folder,
+        missing_entrypoint,
+    })
+}
+
+/// `--log-dir`, or `$WAGI_LOG_DIR`, or a new folder, which stays.
+fn log_folder(matches: &ArgMatches) -> Result<PathBuf, Error> {
+    if let Some(folder) = matches.get_one::<PathBuf>("log-dir") {
+        return Ok(folder.clone());
+    }
+    if let Some(folder) = std::env::var_os("WAGI_LOG_DIR").filter(|folder| !folder.is_empty()) {
+        return Ok(folder.into());
+    }
+    let folder = tempfile::Builder::new().prefix("dormouse-logs-").tempdir();
+    let folder = folder.map_err(|error| {
+        let message = format!("no folder for logs can be made: {error}; name one with --log-dir");
+        Error::new(ErrorKind::Io, message).with_source(error)
+    })?;
+    Ok(folder.keep())
 }
