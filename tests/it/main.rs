@@ -10,6 +10,8 @@ mod deadlines;
 mod deps;
 mod fresh;
 mod fs;
+#[cfg(feature = "server")]
+mod gateway;
 mod guests;
 mod host_javascript;
 mod host_python;
