@@ -31,7 +31,15 @@ pub(crate) type Answer = Response<Vec<u8>>;
 #[derive(Debug)]
 pub(crate) struct Malformed {
     pub(crate) reason: String,
-    pub(crate) answer: Answer,
+    status: StatusCode,
+    text: &'static str,
+}
+
+impl Malformed {
+    /// What is answered instead.
+    pub(crate) fn answer(&self) -> Answer {
+        plain(self.status, self.text)
+    }
 }
 
 /// An answer, and what of it was left out.
@@ -210,14 +218,16 @@ fn build(status: StatusCode, fields: Fields, body: Vec<u8>, method: &Method) -> 
 fn neither(reason: String) -> Malformed {
     Malformed {
         reason,
-        answer: plain(StatusCode::INTERNAL_SERVER_ERROR, NEITHER),
+        status: StatusCode::INTERNAL_SERVER_ERROR,
+        text: NEITHER,
     }
 }
 
 fn failed(status: StatusCode, reason: String) -> Malformed {
     Malformed {
         reason,
-        answer: plain(status, ""),
+        status,
+        text: "",
     }
 }
 
@@ -275,8 +285,8 @@ mod tests {
             "X-A: b\n\nbody",
         ] {
             let malformed = malformed(printed);
-            assert_eq!(malformed.answer.status(), 500, "{printed:?}");
-            assert_eq!(malformed.answer.body(), NEITHER.as_bytes(), "{printed:?}");
+            assert_eq!(malformed.answer().status(), 500, "{printed:?}");
+            assert_eq!(malformed.answer().body(), NEITHER.as_bytes(), "{printed:?}");
             assert!(!malformed.reason.is_empty());
         }
     }
@@ -312,8 +322,8 @@ mod tests {
             "404Not",
         ] {
             let malformed = malformed(format!("Status: {status}\nContent-Type: a/b\n\nx"));
-            assert_eq!(malformed.answer.status(), 502, "{status}");
-            assert_eq!(malformed.answer.body(), b"", "{status}");
+            assert_eq!(malformed.answer().status(), 502, "{status}");
+            assert_eq!(malformed.answer().body(), b"", "{status}");
         }
     }
 
@@ -335,8 +345,8 @@ mod tests {
         let malformed = malformed(b"Content-Type: a/b\nX: \xff\n\nx");
         assert_eq!(
             (
-                malformed.answer.status().as_u16(),
-                malformed.answer.body().len()
+                malformed.answer().status().as_u16(),
+                malformed.answer().body().len()
             ),
             (500, 0)
         );
@@ -361,14 +371,14 @@ mod tests {
         let many = "X-A: b\n".repeat(MAX_HEADERS);
         assert_eq!(
             malformed(format!("Content-Type: a/b\n{many}\n"))
-                .answer
+                .answer()
                 .status(),
             500
         );
         let long = "x".repeat(MAX_HEAD);
         assert_eq!(
             malformed(format!("Content-Type: a/b\nX: {long}\n\n"))
-                .answer
+                .answer()
                 .status(),
             500
         );

@@ -96,7 +96,7 @@ fn answered(printed: Vec<u8>, parts: &Parts) -> Ran {
         },
         Err(malformed) => Ran {
             problem: Some(malformed.to_string()),
-            answer: malformed.answer,
+            answer: malformed.answer(),
             notes: Vec::new(),
         },
     }

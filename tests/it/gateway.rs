@@ -16,6 +16,7 @@ use crate::support::{Dir, command, guest};
 use std::{
     fmt::Write as _,
     io::{BufRead, BufReader},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex, mpsc},
     thread::sleep,
@@ -62,17 +63,21 @@ impl Gateway {
     }
 
     pub(crate) fn start(dir: Dir, options: &[&str]) -> Self {
+        let folder = dir.path().to_owned();
+        Self::start_in(
+            &folder,
+            dir,
+            &[&["--modules", "modules.toml"], options].concat(),
+        )
+    }
+
+    /// One whose working directory is `folder`.
+    pub(crate) fn start_in(folder: &Path, dir: Dir, options: &[&str]) -> Self {
         let mut child = command()
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--modules",
-                "modules.toml",
-            ])
-            .args(["--log-dir", "logs"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--log-dir"])
+            .arg(dir.path().join("logs"))
             .args(options)
-            .current_dir(dir.path())
+            .current_dir(folder)
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

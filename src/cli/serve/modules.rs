@@ -11,7 +11,7 @@ use std::{path::PathBuf, sync::Arc};
 
 /// The gateway's options.
 pub(super) fn arguments() -> Vec<Arg> {
-    let path = || clap::value_parser!(PathBuf).into();
+    let path = || clap::value_parser!(PathBuf);
     vec![
         option("modules", "FILE", path())
             .help("Answer requests by the modules that this modules.toml lists"),
@@ -27,7 +27,7 @@ pub(super) fn arguments() -> Vec<Arg> {
 
 /// `--env-file`, which `check` has too.
 pub(in crate::cli) fn env_file_argument() -> Arg {
-    option("env-file", "FILE", clap::value_parser!(PathBuf).into())
+    option("env-file", "FILE", clap::value_parser!(PathBuf))
         .action(ArgAction::Append)
         .help("Set the environment variables in this file for modules, NAME=VALUE on each line")
 }

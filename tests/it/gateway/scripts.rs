@@ -3,6 +3,7 @@
 use super::{Gateway, module};
 use crate::support::{Dir, command, run, store};
 use dormouse::Language;
+use std::path::Path;
 
 /// The pinned interpreter's file.
 fn interpreter() -> Vec<u8> {
@@ -155,4 +156,28 @@ fn an_error_of_a_script_is_a_500_and_its_traceback_in_the_log() {
     let folder = logs.flatten().next().expect("a module's").path();
     let log = std::fs::read_to_string(folder.join("module.stderr")).expect("a log");
     assert!(log.contains("ZeroDivisionError"), "{log}");
+}
+
+#[test]
+fn the_example_of_the_readme_runs() {
+    let dir = Dir::new();
+    // Where its values are kept.
+    let folder = dir.path().to_owned();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/gateway");
+    for file in ["modules.toml", "hello.py", "guestbook.js", "plain.wat"] {
+        let text = std::fs::read(example.join(file)).expect("it is there");
+        dir.write(&format!("examples/gateway/{file}"), text);
+    }
+    let modules = ["--modules", "examples/gateway/modules.toml"];
+    let gateway = Gateway::start_in(&folder, dir, &modules);
+    let hello = gateway.get("/hello/Dormouse");
+    assert!(
+        hello.text().contains("<h1>Hello, Dormouse</h1>"),
+        "{hello:?}"
+    );
+    gateway.get("/plain").is(200, "Hello from Wat\n");
+    gateway.get("/guestbook").is(200, "[]\n");
+    let sent = gateway.curl(&["--data", "I was here"], "/guestbook");
+    assert_eq!((sent.status, sent.header("location")), (303, "/guestbook"));
+    gateway.get("/guestbook").is(200, "[\"I was here\"]\n");
 }
