@@ -49,7 +49,8 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
         return Ok(ExitCode::FAILURE);
     };
     for route in table.handlers().flat_map(|handler| handler.routes()) {
-        println!("{route}");
+        // Nor does a closed stdout.
+        let _ = writeln!(std::io::stdout(), "{route}");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -16,6 +16,8 @@ pub(crate) struct Ran {
     pub(crate) problem: Option<String>,
     /// What else was amiss.
     pub(crate) notes: Vec<String>,
+    /// What stopped the module, if that did.
+    pub(crate) limit: Option<Limit>,
 }
 
 impl Ran {
@@ -24,6 +26,7 @@ impl Ran {
             answer: answer::plain(status, ""),
             problem: Some(problem.into()),
             notes: Vec::new(),
+            limit: None,
         }
     }
 }
@@ -57,6 +60,7 @@ pub(crate) fn run(
             answer: answer::plain(StatusCode::BAD_REQUEST, "the path has a NUL in it\n"),
             problem: Some("the path has a NUL in it".to_owned()),
             notes: Vec::new(),
+            limit: None,
         };
     }
     grants.env = variables.into_iter().collect();
@@ -80,6 +84,9 @@ pub(crate) fn run(
         Status::Limit(Limit::Deadline) => Ran::failed(StatusCode::GATEWAY_TIMEOUT, ended(&outcome)),
         _ => Ran::failed(StatusCode::INTERNAL_SERVER_ERROR, ended(&outcome)),
     };
+    if let Status::Limit(limit) = outcome.status {
+        ran.limit = Some(limit);
+    }
     let missing = missing.into_iter();
     ran.notes.extend(
         missing.map(|host| format!("it ran without its volume {host}, which is not there")),
@@ -93,11 +100,13 @@ fn answered(printed: Vec<u8>, parts: &Parts) -> Ran {
             answer: parsed.answer,
             problem: None,
             notes: parsed.dropped,
+            limit: None,
         },
         Err(malformed) => Ran {
             problem: Some(malformed.to_string()),
             answer: malformed.answer(),
             notes: Vec::new(),
+            limit: None,
         },
     }
 }

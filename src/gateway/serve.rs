@@ -2,6 +2,7 @@
 
 use super::{
     answer::{self, Answer},
+    bodies::Bodies,
     environment::{Client, HostName},
     guest::Loader,
     handler::{Hit, Settings},
@@ -14,7 +15,7 @@ use crate::{
     server::{
         Gateway, GatewayAnswer, Host, body,
         cut::Cut,
-        reply::refused,
+        reply::{error_for_now, refused},
         request::{Peer, RequestId},
     },
 };
@@ -30,6 +31,9 @@ use std::{
 /// take by default, more or less. It is held in memory, and once more in the
 /// guest's.
 pub(crate) const MAX_BODY: usize = 10 << 20;
+
+/// What is said where there is no place for a body.
+const BUSY: &str = "the server is busy: it holds as many bodies as it may; try again later";
 
 /// What this server answers itself, whatever is listed.
 const HEALTH: &str = "/healthz";
@@ -51,6 +55,7 @@ pub(crate) struct Served {
     setup: Setup,
     loader: Loader,
     table: RwLock<Arc<Table>>,
+    bodies: Bodies,
     host: Host,
 }
 
@@ -67,6 +72,7 @@ impl Served {
             setup,
             loader,
             table: RwLock::new(Arc::new(table)),
+            bodies: Bodies::default(),
             host,
         }))
     }
@@ -86,7 +92,11 @@ impl Served {
         let Some(hit) = self.table().find(path) else {
             return respond(answer::plain(StatusCode::NOT_FOUND, ""));
         };
-        match body::read(&parts.headers, body, self.setup.max_body).await {
+        let max = self.setup.max_body;
+        let Some(_place) = self.bodies.place(&parts.headers, max).await else {
+            return error_for_now(StatusCode::SERVICE_UNAVAILABLE, BUSY);
+        };
+        match body::read(&parts.headers, body, max).await {
             Ok(body) => self.run(hit, parts, body).await,
             Err(refused) => refused,
         }
@@ -109,10 +119,14 @@ impl Served {
             answer,
             problem,
             notes,
+            limit,
         } = match self.host.pool.run(name, &cut, work).await {
             Ok(ran) => ran,
             Err(why) => return refused(why),
         };
+        if let Some(limit) = limit {
+            self.host.metrics.limit(limit);
+        }
         for note in notes {
             tracing::warn!(%route, "{note}");
         }

@@ -1,6 +1,8 @@
 //! Language guests: which, from where, and where they are kept.
 
 mod fetch;
+#[cfg(all(feature = "cli", feature = "server"))]
+mod keep;
 mod lock;
 mod pin;
 mod store;

@@ -243,26 +243,6 @@ impl GuestStore {
         Ok(wasm)
     }
 
-    /// Keeps `wasm` if it is the pinned guest of `language`, so that nobody has
-    /// to fetch it; whether it is.
-    ///
-    /// # Errors
-    ///
-    /// When the store is not usable.
-    #[cfg(all(feature = "cli", feature = "server"))]
-    pub(crate) fn keep_pinned(&self, language: Language, wasm: &[u8]) -> Result<bool, Error> {
-        let pin = pin(language);
-        if fetch::verify(wasm, pin).is_err() {
-            return Ok(false);
-        }
-        let path = self.path_of(&pin.sha256);
-        if !path.exists() {
-            self.prepare()?;
-            self.place(&path, wasm)?;
-        }
-        Ok(true)
-    }
-
     /// Makes the Wasm file at `path` the guest of `language`.
     ///
     /// # Errors
@@ -367,7 +347,7 @@ impl GuestStore {
         Ok(Language::ALL.map(summary).to_vec())
     }
 
-    fn path_of(&self, digest: &str) -> PathBuf {
+    pub(super) fn path_of(&self, digest: &str) -> PathBuf {
         self.folder.join(format!("{digest}.wasm"))
     }
 
@@ -413,7 +393,7 @@ impl GuestStore {
     }
 
     /// Writes a file whole: to another name, to the disk, then renamed.
-    fn place(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    pub(super) fn place(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
         let partial = self.folder.join(format!("partial-{}", std::process::id()));
         let written = fs::File::create(&partial)
             .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
@@ -425,7 +405,7 @@ impl GuestStore {
     }
 
     /// Makes the folder, for this user alone, and checks that it is so.
-    fn prepare(&self) -> Result<(), Error> {
+    pub(super) fn prepare(&self) -> Result<(), Error> {
         if !self.folder.exists() {
             create_private(&self.folder).map_err(|error| self.not_usable(&error))?;
         }

@@ -2,12 +2,16 @@
 
 use super::super::{args, units};
 use crate::{
-    Error, ErrorKind,
+    Error, ErrorKind, Grants,
     gateway::{HostName, MAX_BODY, Served, Settings, Setup, Severity, env_file},
     server::{Gateway, Host},
 };
 use clap::{Arg, ArgAction, ArgMatches, builder::ValueParser};
 use std::{path::PathBuf, sync::Arc};
+
+/// 16 MiB: what a module prints is held in memory until it is sent, as is what all
+/// others print.
+const OUTPUT: u64 = 16 << 20;
 
 /// The gateway's options.
 pub(super) fn arguments() -> Vec<Arg> {
@@ -54,6 +58,7 @@ pub(super) fn gateway(matches: &ArgMatches, host: Host) -> Result<Option<Arc<dyn
     let Some(file) = matches.get_one::<PathBuf>("modules") else {
         return Ok(None);
     };
+    check_grants(matches)?;
     let max_body = matches.get_one::<u64>("max-body").copied();
     let max_body = max_body.map_or(MAX_BODY, |bytes| {
         usize::try_from(bytes).unwrap_or(usize::MAX)
@@ -72,6 +77,22 @@ pub(super) fn gateway(matches: &ArgMatches, host: Host) -> Result<Option<Arc<dyn
     Ok(Some(served))
 }
 
+/// What a command line grants is the API's: modules have grants of their own, and
+/// whoever grants them something here would wait for it in vain.
+fn check_grants(matches: &ArgMatches) -> Result<(), Error> {
+    let given = Grants {
+        env: Vec::new(),
+        ..args::grants(matches)
+    };
+    if matches.contains_id("lang") || given == Grants::default() {
+        return Ok(());
+    }
+    Err(args::usage_error(
+        "of the grants only --env and --env-file are for modules; say the others in the file, as \
+         volumes, kv, allowed_hosts or packages",
+    ))
+}
+
 /// What is the same for all modules.
 ///
 /// # Errors
@@ -87,10 +108,15 @@ pub(in crate::cli) fn settings(
     for file in files.into_iter().flatten() {
         environment.extend(env_file::read(file)?);
     }
-    environment.extend(args::grants(matches).env);
+    let given = matches.get_many::<(String, String)>("env");
+    environment.extend(given.into_iter().flatten().cloned());
+    let mut limits = args::limits(matches);
+    if !matches.contains_id("max-output") {
+        limits.output = Some(OUTPUT);
+    }
     Ok(Settings {
         environment,
-        limits: args::limits(matches),
+        limits,
         log_folder,
         missing_entrypoint,
     })

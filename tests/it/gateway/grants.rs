@@ -3,7 +3,7 @@
 use super::{Gateway, module};
 #[cfg(feature = "http")]
 use crate::server::{Server, respond};
-use crate::support::Dir;
+use crate::support::{Dir, command, run};
 
 const WRITES: &str = "import os\n\
     print('Content-Type: text/plain\\n')\n\
@@ -131,6 +131,24 @@ fn grants_of_the_command_line_are_not_the_modules() {
     dir.write("list.py", "import os\nprint('Content-Type: text/plain\\n')\nprint(os.path.exists('/secret'))\ntry: kv.get('x')\nexcept PermissionError: print('no kv')\n");
     dir.write("modules.toml", module("/", "list.py", ""));
     let mount = format!("/secret:{}", dir.path().join("secret").display());
-    let gateway = Gateway::start(dir, &["--kv", "--mount", &mount]);
+    let gateway = Gateway::start(dir, &["-l", "js", "--kv", "--mount", &mount]);
     gateway.get("/").is(200, "False\nno kv\n");
+    // Beside the API, which is asked first.
+    let code = r#"{"code": "print(kv.keys().length)"}"#;
+    let answer = gateway.curl(&["--data", code], "/execute").text();
+    assert!(answer.contains(r#""stdout":"0\n""#), "{answer}");
+    gateway.get("/healthz").is(200, "OK");
+    // Alone, such a grant would be nobody's.
+    let mut alone = command();
+    alone.args([
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--modules",
+        "modules.toml",
+        "--kv",
+    ]);
+    run(alone.current_dir(gateway.dir.path()))
+        .exits(2)
+        .says(&["of the grants only --env and --env-file are for modules"]);
 }
