@@ -22,6 +22,8 @@ mod request;
 mod routes;
 mod serve;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use environment::HostName;
 pub(crate) use guest::Loader;

@@ -17,7 +17,7 @@ use std::{
     fmt::Write as _,
     io::{BufRead, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, mpsc},
     thread::sleep,
     time::{Duration, Instant},
@@ -139,6 +139,11 @@ impl Gateway {
             .args(["-s", name, &self.child.id().to_string()])
             .status();
         assert!(sent.expect("there is a kill").success());
+    }
+
+    /// Waits for its end.
+    pub(crate) fn ends(&mut self) -> ExitStatus {
+        self.child.wait().expect("it ends")
     }
 
     pub(crate) fn port(&self) -> &str {

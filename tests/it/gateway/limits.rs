@@ -110,3 +110,29 @@ fn nothing_of_one_request_is_there_for_the_next() {
         }
     });
 }
+
+#[test]
+fn what_a_client_that_hung_up_asked_for_is_stopped() {
+    let gateway = Gateway::with(
+        &["--workers", "1"],
+        &[
+            module("/loop", "loop.wat", "timeout = 0"),
+            module("/good", "good.wat", ""),
+        ]
+        .concat(),
+        &[
+            (
+                "loop.wat",
+                &guest(r#"(func (export "_start") (loop (br 0)))"#),
+            ),
+            ("good.wat", &prints(&plain("good"), "")),
+        ],
+    );
+    let hangs_up = std::process::Command::new("curl")
+        .args(["-s", "--max-time", "1", &format!("{}/loop", gateway.url)])
+        .status()
+        .expect("there is a curl");
+    assert!(!hangs_up.success());
+    // The only thread is free again.
+    gateway.get("/good").is(200, "good");
+}

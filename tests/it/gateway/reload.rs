@@ -120,3 +120,22 @@ fn no_answer_is_wrong_while_files_are_exchanged() {
         asking.join().expect("no panic");
     });
 }
+
+#[test]
+fn what_runs_at_the_end_is_answered() {
+    let mut gateway = Gateway::new(
+        &module("/slow", "slow.py", "volumes = { '/sync' = 'sync' }"),
+        &[("slow.py", SLOW), ("sync/x", "")],
+    );
+    thread::scope(|scope| {
+        let running = scope.spawn(|| gateway.get("/slow"));
+        while !gateway.dir.exists("sync/running") {
+            thread::sleep(Duration::from_millis(10));
+        }
+        gateway.signal("TERM");
+        gateway.logs(0, "shutting down");
+        gateway.dir.write("sync/go", "");
+        running.join().expect("no panic").is(200, "old\n");
+    });
+    assert!(gateway.ends().success());
+}

@@ -176,3 +176,28 @@ fn m4_several_entrypoints_and_one_that_is_missing() {
         "{log}"
     );
 }
+
+#[test]
+fn m3_binary_modules_text_and_file_urls() {
+    let dir = Dir::new();
+    let text = prints(&plain("found"), "");
+    let binary = wat::parse_str(&text).expect("it is Wasm");
+    let path = dir.write("a folder/m.wasm", binary);
+    dir.write("m.wat", text);
+    let url = format!("file://{}", path.display()).replace(' ', "%20");
+    dir.write(
+        "modules.toml",
+        [
+            module("/url", &url, ""),
+            module("/absolute", &path.display().to_string(), ""),
+            module("/binary", "a folder/m.wasm", ""),
+            module("/text", "./m.wat", ""),
+            module("/relative-url", "file:m.wat", ""),
+        ]
+        .concat(),
+    );
+    let gateway = Gateway::start(dir, &[]);
+    for path in ["/url", "/absolute", "/binary", "/text", "/relative-url"] {
+        gateway.get(path).is(200, "found");
+    }
+}

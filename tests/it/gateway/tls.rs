@@ -65,6 +65,18 @@ fn c5_both_or_none_and_what_can_be_used() {
     serve(&["--tls-key", "key.pem"])
         .exits(2)
         .says(&["give both --tls-cert and --tls-key"]);
+    let mut by_variable = command();
+    by_variable.args([
+        "serve",
+        "--modules",
+        "modules.toml",
+        "--listen",
+        "127.0.0.1:0",
+    ]);
+    by_variable
+        .env("WAGI_TLS_CERT", "cert.pem")
+        .current_dir(dir.path());
+    run(&mut by_variable).exits(2).says(&["give both"]);
     for (cert, key, problem) in [
         ("none.pem", "key.pem", "none.pem: "),
         ("key.pem", "key.pem", "key.pem: it has no certificate"),
