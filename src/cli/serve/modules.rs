@@ -54,7 +54,11 @@ fn host_name(text: &str) -> Result<HostName, String> {
 /// # Errors
 ///
 /// When what it is to serve can't be used.
-pub(super) fn gateway(matches: &ArgMatches, host: Host) -> Result<Option<Arc<dyn Gateway>>, Error> {
+pub(super) fn gateway(
+    matches: &ArgMatches,
+    host: Host,
+    say: &dyn Fn(&str),
+) -> Result<Option<Arc<dyn Gateway>>, Error> {
     let Some(file) = matches.get_one::<PathBuf>("modules") else {
         return Ok(None);
     };
