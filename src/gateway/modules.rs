@@ -58,7 +58,8 @@ pub(crate) fn parse(text: &str, report: &mut Report) -> Vec<Module> {
     if let Some(at) = at {
         report.error(at, "modules are a list: begin each with a line [[module]]");
     } else if listed.is_empty() {
-        report.warning(None, "no module is listed: begin each with [[module]]");
+        // Most likely it is still being written.
+        report.error(None, "no module is listed: begin each with [[module]]");
     }
     for item in listed {
         let at = Place::of(text, item.span().start);

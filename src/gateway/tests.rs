@@ -141,7 +141,7 @@ fn whatever_a_file_says_is_read_or_refused_with_its_place() {
         let mut report = Report::new(Path::new("m"));
         modules::parse(&text, &mut report);
         for (_, line) in report.lines() {
-            let whole = line.starts_with("m: warning: no module is listed");
+            let whole = line.starts_with("m: error: no module is listed");
             let place = line
                 .split(':')
                 .nth(1)

@@ -59,6 +59,7 @@ fn a_bad_file_changes_nothing() {
         &[("a.wat", &prints(&plain("one"), ""))],
     );
     for (bad, said) in [
+        (String::new(), "modules.toml: error: no module is listed"),
         ("[[module]\n".to_owned(), "modules.toml:1:10: error: "),
         (
             module("/b", "none.wat", ""),
@@ -113,7 +114,10 @@ fn no_answer_is_wrong_while_files_are_exchanged() {
             } else {
                 "[[module]".to_owned()
             };
-            gateway.dir.write("modules.toml", text);
+            // In one step: it may be read at any moment.
+            let whole = gateway.dir.write("modules.new", text);
+            let place = whole.with_file_name("modules.toml");
+            std::fs::rename(whole, place).expect("in place");
             gateway.signal("HUP");
             thread::sleep(Duration::from_millis(30));
         }
