@@ -7,7 +7,6 @@
 //! [`answer`]. None of these knows the server; [`serve`] does.
 
 mod answer;
-mod bodies;
 pub(crate) mod env_file;
 mod environment;
 mod fields;

@@ -2,7 +2,6 @@
 
 use super::{
     answer::{self, Answer},
-    bodies::Bodies,
     environment::{Client, HostName},
     guest::Loader,
     handler::{Hit, Settings},
@@ -15,6 +14,8 @@ use crate::{
     server::{
         Gateway, GatewayAnswer, Host, body,
         cut::Cut,
+        held::{self, Held},
+        pool::Refused,
         reply::{error_for_now, refused},
         request::{Peer, RequestId},
     },
@@ -32,8 +33,16 @@ use std::{
 /// guest's.
 pub(crate) const MAX_BODY: usize = 10 << 20;
 
-/// What is said where there is no place for a body.
-const BUSY: &str = "the server is busy: it holds as many bodies as it may; try again later";
+/// Kibibytes of all bodies that are held at a time: there may be a thousand
+/// connections, and a client may send slowly.
+const BODIES: u32 = 256 << 10;
+
+/// The same of all answers: a client may read slowly.
+const ANSWERS: u32 = 512 << 10;
+
+/// What is said where there is no place for an answer.
+const NO_PLACE: &str =
+    "the server holds as many answers as it may, for clients that read slowly; this one is lost";
 
 /// What this server answers itself, whatever is listed.
 const HEALTH: &str = "/healthz";
@@ -55,7 +64,8 @@ pub(crate) struct Served {
     setup: Setup,
     loader: Loader,
     table: RwLock<Arc<Table>>,
-    bodies: Bodies,
+    bodies: Held,
+    answers: Held,
     host: Host,
 }
 
@@ -72,7 +82,8 @@ impl Served {
             setup,
             loader,
             table: RwLock::new(Arc::new(table)),
-            bodies: Bodies::default(),
+            bodies: Held::new(BODIES),
+            answers: Held::new(ANSWERS),
             host,
         }))
     }
@@ -93,8 +104,10 @@ impl Served {
             return respond(answer::plain(StatusCode::NOT_FOUND, ""));
         };
         let max = self.setup.max_body;
-        let Some(_place) = self.bodies.place(&parts.headers, max).await else {
-            return error_for_now(StatusCode::SERVICE_UNAVAILABLE, BUSY);
+        let most = body::told(&parts.headers, &body).map_or(max, |told| told.min(max));
+        // The body has it until the module has ended.
+        let Some(_place) = self.bodies.patient_place(most).await else {
+            return refused(Refused::Full);
         };
         match body::read(&parts.headers, body, max).await {
             Ok(body) => self.run(hit, parts, body).await,
@@ -133,7 +146,13 @@ impl Served {
         if let Some(problem) = problem {
             tracing::error!(%route, status = answer.status().as_u16(), "{problem}");
         }
-        respond(answer)
+        let (head, bytes) = answer.into_parts();
+        match self.answers.place(bytes.len()) {
+            Some(place) => {
+                held::with_place(Response::from_parts(head, Body::empty()), bytes, place)
+            }
+            None => error_for_now(StatusCode::SERVICE_UNAVAILABLE, NO_PLACE),
+        }
     }
 
     fn client(&self, parts: &Parts) -> Client {

@@ -30,7 +30,7 @@ pub(crate) mod cut;
 mod events;
 mod execute;
 mod gateway;
-mod held;
+pub(crate) mod held;
 mod input;
 pub(crate) mod logs;
 mod metrics;
