@@ -16,7 +16,7 @@ use crate::{
     },
     language,
 };
-use dormouse_snapshot::{Form, Heat, Hot, State, Worth, cover, list, outline, split};
+use dormouse_snapshot::{Form, Heat, Hot, State, Worth, bound, cover, list, outline, split};
 use std::thread;
 
 /// Programs to watch.
@@ -39,7 +39,8 @@ struct Counts {
     steady: Vec<u32>,
 }
 
-/// Rewrites `state`, that of a guest of `language`, into `captured`.
+/// Rewrites `state`, that of a guest of `language`, into `captured`; if it is to
+/// be `bounded`, what goes on asks the host from time to time.
 ///
 /// # Errors
 ///
@@ -48,13 +49,21 @@ pub(crate) fn arrange(
     captured: &mut Captured,
     state: &State<'_>,
     language: Language,
+    bounded: bool,
 ) -> Result<(), Error> {
     let training = language::training(language);
     let plain = state.rewrite(Form::Image, &Hot::None).map_err(failed)?;
     let first = plain.first;
     captured.take(plain);
-    let counts = Counts::watch(captured, language, &training)?;
-    let functions = Functions::of(&captured.module, first)?;
+    let mut counts = Counts::watch(captured, language, &training)?;
+    let mut functions = Functions::of(&captured.module, first)?;
+    if bounded {
+        let bounded = bound(&captured.module, &counts.all()).map_err(failed)?;
+        counts = counts.of_stretches(&bounded.stretches);
+        captured.module = bounded.module;
+        // It imports another function.
+        functions = Functions::of(&captured.module, first + 1)?;
+    }
 
     let heat = counts.heat(training.often);
     let outlined = outline(&captured.module, &heat, Worth::default()).map_err(failed)?;
@@ -111,6 +120,28 @@ impl Counts {
 }
 
 impl Counts {
+    /// How often each stretch ran in any program.
+    fn all(&self) -> Vec<u32> {
+        let counts = self.starts.iter().zip(&self.steady);
+        counts
+            .map(|(starts, steady)| starts.saturating_add(*steady))
+            .collect()
+    }
+
+    /// The counts of a module whose `stretches` are these.
+    fn of_stretches(&self, stretches: &[Option<u32>]) -> Self {
+        let of = |counts: &[u32]| {
+            let count = |stretch: Option<u32>| counts.get(stretch? as usize).copied();
+            let all = stretches.iter().map(|stretch| count(*stretch));
+            all.map(Option::unwrap_or_default).collect()
+        };
+        Self {
+            first: of(&self.first),
+            starts: of(&self.starts),
+            steady: of(&self.steady),
+        }
+    }
+
     /// What the one-line program runs must not be mixed with more, and what runs
     /// often must not make detours.
     fn heat(&self, often: u32) -> Vec<Heat> {

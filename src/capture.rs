@@ -78,10 +78,7 @@ pub(crate) fn capture(
         (None, None) => Point::import("dormouse", "snapshot_point"),
     };
     // What is made here is not looked at again when it wakes.
-    let mut wasm = mend(image.wasm_bytes()).map_err(refused)?;
-    if request.bounded {
-        wasm = bound(&wasm).map_err(refused)?.into();
-    }
+    let wasm = mend(image.wasm_bytes()).map_err(refused)?;
     let instrumented = Instrumented::new(&wasm, &point).map_err(refused)?;
     let mut run = Run::start(&mut sandbox, &image, &instrumented, program)?;
     let (entry, state) = run.run_to(&point, &instrumented, program)?;
@@ -96,7 +93,7 @@ pub(crate) fn capture(
     };
     match image.guest_language() {
         Some(language) if request.point.is_none() && !request.portable && !is_program => {
-            arrange(&mut all, &captured, language)?;
+            arrange(&mut all, &captured, language, request.bounded)?;
         }
         _ => {
             let form = if request.portable {
@@ -105,6 +102,9 @@ pub(crate) fn capture(
                 Form::Image
             };
             all.take(captured.rewrite(form, &Hot::None).map_err(refused)?);
+            if request.bounded {
+                all.module = bound(&all.module, &[]).map_err(refused)?.module;
+            }
         }
     }
     all.in_place = !request.portable && is_restorable(&all.module)?;

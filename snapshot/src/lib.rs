@@ -101,7 +101,7 @@ mod trace;
 mod types;
 mod valid;
 
-pub use bound::{TICK, bound};
+pub use bound::{Bounded, TICK, bound};
 pub use cover::{COVERAGE, counts, cover, entries};
 pub use error::Error;
 pub use guest::{Guest, Reference, Value};

@@ -1,7 +1,7 @@
 //! A function's body with the payments in it.
 
-use super::{Bound, FIRST, PASSES, UNIT, paths::counted_at_heads};
-use crate::instrument::count;
+use super::{Bound, FIRST, PASSES, UNIT, graph::Called, paths::counted_at_heads};
+use crate::{cover::begins_stretch, instrument::count};
 use wasm_encoder::{
     BlockType, Function, Instruction as I, ValType,
     reencode::{self, Reencode},
@@ -24,10 +24,16 @@ struct Payer {
     refill: u32,
     /// The local that counts up to [`FIRST`], from zero at first.
     counter: u32,
+    /// The local for what is left of the budget.
+    rest: u32,
     /// The local for sizes, and that for sizes of 64 bits.
     sizes: [u32; 2],
     /// Units for [`PASSES`] passes.
     units: u32,
+    /// The stretch of the original that the operators are in.
+    stretch: u32,
+    /// That of each stretch of this function after the first, if it is of one.
+    stretches: Vec<Option<u32>>,
 }
 
 /// The body of the function `index`, of those that are defined.
@@ -56,9 +62,11 @@ pub(super) fn rewrite(
         let of_width = |operator| graph.widths.bulk(operator) == Some(wide);
         u32::from(operators.iter().any(of_width))
     };
-    let counts = u32::from(called.passes.has_loops || called.pays);
+    let counts = u32::from(called.passes.has_loops);
+    let pays = called.pays || called.paid_calls().any(|(_, is_frequent)| is_frequent);
     // What is not needed is not there, and costs nothing.
     let (small, wide) = (bulk(false), bulk(true));
+    let counts = counts + u32::from(pays);
     locals.push((counts + small, ValType::I32));
     locals.push((wide, ValType::I64));
     locals.retain(|(count, _)| *count > 0);
@@ -69,44 +77,70 @@ pub(super) fn rewrite(
         budget,
         refill,
         counter,
+        rest: counter + u32::from(called.passes.has_loops),
         sizes,
         units: 1 + PASSES.saturating_mul(pass) / UNIT,
+        stretch: bound.stretch,
+        stretches: vec![Some(bound.stretch)],
     };
     if called.pays {
         payer.enter(called.passes.has_loops, 1 + pass / UNIT);
     }
-    payer.all(bound, operators, &heads, &called.passes.paid_at)?;
+    payer.all(bound, operators, &heads, &called)?;
+    bound.stretch = payer.stretch + 1;
+    bound.stretches.append(&mut payer.stretches);
     Ok(payer.function)
 }
 
 impl Payer {
+    /// Adds what is not of the original.
     fn emit(&mut self, instructions: &[I<'_>]) {
         for instruction in instructions {
             self.function.instruction(instruction);
         }
     }
 
-    /// Pays `units`. Spoils the counter.
+    /// Begins what is done in the middle of a stretch, and seldom.
+    fn seldom(&mut self) {
+        self.emit(&[I::If(BlockType::Empty)]);
+        self.stretches.push(None);
+    }
+
+    /// Ends what is done seldom, and goes on.
+    fn go_on(&mut self) {
+        self.emit(&[I::End]);
+        self.stretches.push(Some(self.stretch));
+    }
+
+    /// Pays `units`, with the help of a local.
     fn pay(&mut self, units: u32) {
-        let (budget, refill, counter) = (self.budget, self.refill, self.counter);
+        let (budget, rest) = (self.budget, self.rest);
         self.emit(&[
             I::GlobalGet(budget),
             I::I32Const(-units.cast_signed()),
             I::I32Add,
-            I::LocalTee(counter),
+            I::LocalTee(rest),
             I::GlobalSet(budget),
-            I::LocalGet(counter),
-            I::I32Const(0),
-            I::I32LtS,
-            I::If(BlockType::Empty),
-            I::Call(refill),
-            I::End,
+            I::LocalGet(rest),
         ]);
+        self.refill_below_zero();
+    }
+
+    /// Asks the host if what is on the stack is negative.
+    fn refill_below_zero(&mut self) {
+        self.emit(&[I::I32Const(0), I::I32LtS]);
+        self.seldom();
+        self.emit(&[I::Call(self.refill)]);
+        self.go_on();
     }
 
     /// Pays for passes to come.
     fn pay_passes(&mut self) {
-        self.pay(self.units);
+        self.pay_between(self.units);
+        self.prepaid();
+    }
+
+    fn prepaid(&mut self) {
         self.emit(&[
             I::I32Const(FIRST.cast_signed() - PASSES.cast_signed()),
             I::LocalSet(self.counter),
@@ -115,13 +149,14 @@ impl Payer {
 
     fn enter(&mut self, has_loops: bool, units: u32) {
         if has_loops {
-            self.pay_passes();
+            self.pay(self.units);
+            self.prepaid();
         } else {
             self.pay(units);
         }
     }
 
-    /// Pays where the counter counts.
+    /// Pays without a local.
     fn pay_between(&mut self, units: u32) {
         self.emit(&[I::GlobalGet(self.budget), I::I32Const(units.cast_signed())]);
         self.pay_rest();
@@ -129,17 +164,9 @@ impl Payer {
 
     /// Pays what is on the stack, above the budget.
     fn pay_rest(&mut self) {
-        let (budget, refill) = (self.budget, self.refill);
-        self.emit(&[
-            I::I32Sub,
-            I::GlobalSet(budget),
-            I::GlobalGet(budget),
-            I::I32Const(0),
-            I::I32LtS,
-            I::If(BlockType::Empty),
-            I::Call(refill),
-            I::End,
-        ]);
+        let budget = self.budget;
+        self.emit(&[I::I32Sub, I::GlobalSet(budget), I::GlobalGet(budget)]);
+        self.refill_below_zero();
     }
 
     /// Counts, and leaves on the stack whether passes are left.
@@ -159,15 +186,17 @@ impl Payer {
     fn go_back(&mut self, depth: u32) {
         self.count();
         self.emit(&[I::BrIf(depth)]);
+        self.stretches.push(None);
         self.pay_passes();
         self.emit(&[I::Br(depth)]);
     }
 
     fn count_at_head(&mut self) {
         self.count();
-        self.emit(&[I::I32Eqz, I::If(BlockType::Empty)]);
+        self.emit(&[I::I32Eqz]);
+        self.seldom();
         self.pay_passes();
-        self.emit(&[I::End]);
+        self.go_on();
     }
 
     /// Pays for a size that is on the stack, and stays there.
@@ -179,11 +208,8 @@ impl Payer {
         } else {
             self.emit(&[I::I32Const(1 << BULK), I::I32GeU]);
         }
-        self.emit(&[
-            I::If(BlockType::Empty),
-            I::GlobalGet(self.budget),
-            I::LocalGet(size),
-        ]);
+        self.seldom();
+        self.emit(&[I::GlobalGet(self.budget), I::LocalGet(size)]);
         if wide {
             // What is larger is larger than any memory, and traps.
             let mask = i64::from(u32::MAX >> 8);
@@ -193,7 +219,7 @@ impl Payer {
             self.emit(&[I::I32Const(BULK), I::I32ShrU]);
         }
         self.pay_rest();
-        self.emit(&[I::End]);
+        self.go_on();
     }
 
     fn all(
@@ -201,13 +227,19 @@ impl Payer {
         bound: &mut Bound,
         operators: Vec<Operator<'_>>,
         heads: &[usize],
-        paid_at: &[usize],
+        called: &Called,
     ) -> Result<(), reencode::Error> {
         // The open blocks, and whether going back to them is counted where it is done.
         let mut frames = vec![false];
+        let mut paid_calls = called.paid_calls().peekable();
         for (position, operator) in operators.into_iter().enumerate() {
-            if paid_at.binary_search(&position).is_ok() {
+            if called.passes.paid_at.binary_search(&position).is_ok() {
                 self.pay_between(2);
+            }
+            match paid_calls.next_if(|(paid, _)| *paid == position) {
+                Some((_, true)) => self.pay(1),
+                Some((_, false)) => self.pay_between(1),
+                None => {}
             }
             match (bound.graph.widths.bulk(&operator), &operator) {
                 (Some(wide), _) => self.pay_bulk(wide),
@@ -227,8 +259,10 @@ impl Payer {
                 }
                 Operator::BrIf { relative_depth } if goes_back(relative_depth, &frames) => {
                     self.emit(&[I::If(BlockType::Empty)]);
+                    self.stretches.push(Some(self.stretch));
                     self.go_back(relative_depth + 1);
-                    self.emit(&[I::End]);
+                    self.stretch += 1;
+                    self.go_on();
                     continue;
                 }
                 _ => {}
@@ -241,6 +275,10 @@ impl Payer {
                     frames.pop();
                 }
                 _ => {}
+            }
+            if begins_stretch(&operator) {
+                self.stretch += 1;
+                self.stretches.push(Some(self.stretch));
             }
             self.function.instruction(&bound.instruction(operator)?);
             if at_head {

@@ -16,24 +16,32 @@
 //! - Going back in a loop counts down a local variable; each time it reaches
 //!   zero, [`PASSES`] passes are paid. A local starts at zero, so a function
 //!   pays when it goes back first, and nothing if it never does.
-//! - Functions that call indirectly, that close a circle of direct calls, or
-//!   whose pass is longer than [`FREE`], pay for it when they are entered. So
-//!   those that don't, call each other in no circle, and are paid for by those
-//!   that call them.
+//! - Calls that it is not known where they lead, to functions in tables and of
+//!   the host, pay where they are made. So do direct calls that close a circle,
+//!   or else the function that is called does when it is entered: whichever ran
+//!   less. `order` keeps the calls that ran most out of that: of a circle of
+//!   calls it is the one that ran least that closes it.
+//! - Functions whose pass is longer than [`FREE`] pay for it when they are
+//!   entered, if it does not help that what they seldom call is paid for there.
+//!   All others are paid for by those that call them.
 //! - Operators whose work depends on an operand (`memory.fill` and the like)
 //!   pay for it.
 //!
 //! So a guest executes at most [`UNIT`] × [`BUDGET`] operators, 2²⁸, for each
 //! time that it asks, and as many before the first; but one can be used up
 //! later than others, for what functions that wait for a call have paid for is
-//! not lost: up to [`PASSES`] passes of at most 2¹⁵ operators each. The guest can't
+//! not lost: up to [`PASSES`] passes of at most 2¹⁶ operators each. The guest can't
 //! reach the global or the variables: they have no address.
+//!
+//! How often what ran, in programs like those to come, decides about the price
+//! only: whatever it is said to be, every circle has a payment in it.
 //!
 //! The import is put behind the others, so the functions that the module
 //! defines shift by one. Everything else is appended.
 
 mod body;
 mod graph;
+mod order;
 mod paths;
 #[cfg(test)]
 mod tests;
@@ -66,34 +74,61 @@ pub(crate) const PASSES: u32 = 128;
 pub(crate) const FIRST: u32 = 16;
 
 /// Operators that callers pay for.
-pub(crate) const FREE: u32 = 1 << 13;
+pub(crate) const FREE: u32 = UNIT;
+
+/// A module that is bounded.
+#[derive(Debug, Clone, Default)]
+pub struct Bounded {
+    /// The module.
+    pub module: Vec<u8>,
+    /// For each stretch of its code (see [`cover`](fn@crate::cover)), which of the
+    /// original's it runs as often as; nothing if it only runs where work is paid.
+    pub stretches: Vec<Option<u32>>,
+}
 
 /// Rewrites `wasm`, a valid core module, to call the imported function [`TICK`]
 /// again and again for as long as it runs.
 ///
+/// `counts`, how often each stretch of `wasm` ran in programs of its kind, make
+/// it cheaper; what is not among them never ran.
+///
 /// # Errors
 ///
 /// When `wasm` is not a well-formed core module.
-pub fn bound(wasm: &[u8]) -> Result<Vec<u8>, Error> {
-    let graph = Graph::of(wasm)?;
+pub fn bound(wasm: &[u8], counts: &[u32]) -> Result<Bounded, Error> {
+    let graph = Graph::of(wasm, counts)?;
     if graph.functions.is_empty() {
-        return Ok(wasm.to_vec());
+        return Ok(Bounded {
+            module: wasm.to_vec(),
+            stretches: Vec::new(),
+        });
     }
     let mut bound = Bound {
         next: 0,
+        stretch: 0,
+        stretches: Vec::new(),
         ty: 0,
         missing: vec![SectionId::Type, SectionId::Import, SectionId::Global],
         graph,
     };
     let mut module = Module::new();
     bound.parse_core_module(&mut module, Parser::new(0), wasm)?;
-    Ok(module.finish())
+    // Those of the function that asks the host.
+    bound.stretches.extend([None, None]);
+    Ok(Bounded {
+        module: module.finish(),
+        stretches: bound.stretches,
+    })
 }
 
 struct Bound {
     graph: Graph,
     /// The function whose body comes next, from the first that is defined.
     next: usize,
+    /// The stretch that comes next.
+    stretch: u32,
+    /// See [`Bounded::stretches`].
+    stretches: Vec<Option<u32>>,
     /// The type `[] -> []`.
     ty: u32,
     /// Sections to be added to, that did not come yet.

@@ -1,6 +1,6 @@
 //! How long a pass of a function can be.
 
-use super::{FIRST, UNIT};
+use super::{FIRST, FREE, UNIT};
 use wasmparser::{BinaryReaderError, BlockType, Operator};
 
 /// A pass that grows longer than this pays in its middle.
@@ -8,9 +8,6 @@ const STRETCH: u32 = UNIT;
 
 /// What a call costs besides the work of what is called.
 pub(super) const CALL: u32 = 8;
-
-/// What a host function costs, in operators.
-pub(super) const HOST: u32 = 1 << 10;
 
 /// What is known of a function's passes.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +20,11 @@ pub(super) struct Passes {
 }
 
 impl Passes {
+    /// Whether callers can pay for them.
+    pub(super) fn is_free(&self) -> bool {
+        self.for_callers() <= FREE && self.paid_at.is_empty()
+    }
+
     /// What a call does that nothing is paid for within it.
     pub(super) fn for_callers(&self) -> u32 {
         let first = if self.has_loops { FIRST } else { 1 };
@@ -45,10 +47,11 @@ impl Frame {
     }
 }
 
-/// Follows all ways through a function but back; `call` is what a call costs.
+/// Follows all ways through a function but back; `cost` is asked for each operator
+/// once, in order.
 pub(super) fn passes<'a>(
     operators: impl Iterator<Item = Result<Operator<'a>, BinaryReaderError>>,
-    call: impl Fn(&Operator<'_>) -> u32,
+    mut cost: impl FnMut(&Operator<'_>) -> u32,
 ) -> Result<Passes, BinaryReaderError> {
     let block = |is_loop, other| Frame {
         is_loop,
@@ -61,6 +64,7 @@ pub(super) fn passes<'a>(
     let mut far = Some(0);
     for (position, operator) in operators.enumerate() {
         let operator = operator?;
+        let cost = cost(&operator);
         match operator {
             Operator::Else => {
                 if let Some(frame) = frames.last_mut() {
@@ -80,7 +84,6 @@ pub(super) fn passes<'a>(
             _ => {}
         }
         if let Some(before) = far {
-            let cost = call(&operator);
             let mut after = before.saturating_add(cost);
             if after > STRETCH && before > 0 {
                 passes.paid_at.push(position);

@@ -3,10 +3,22 @@ use wasmparser::Validator;
 
 fn bounded(wat: &str) -> Vec<u8> {
     let wasm = wat::parse_str(wat).expect("the test's module parses");
-    let bounded = bound(&wasm).expect("it is bounded");
+    let bounded = bound(&wasm, &[]).expect("it is bounded");
+    let stretches = bounded.stretches.len();
+    let bounded = bounded.module;
     Validator::new()
         .validate_all(&bounded)
         .unwrap_or_else(|error| panic!("{wat}: {error}"));
+    // What is said of the stretches is said of all.
+    let last = crate::entries(&bounded)
+        .expect("it is read")
+        .last()
+        .copied();
+    assert_eq!(
+        stretches.checked_sub(2),
+        last.filter(|_| stretches > 0),
+        "{wat}"
+    );
     bounded
 }
 
@@ -14,7 +26,7 @@ fn bounded(wat: &str) -> Vec<u8> {
 fn payers(wat: &str) -> Vec<bool> {
     bounded(wat);
     let wasm = wat::parse_str(wat).expect("it parses");
-    let graph = Graph::of(&wasm).expect("it is read");
+    let graph = Graph::of(&wasm, &[]).expect("it is read");
     graph.functions.iter().map(|called| called.pays).collect()
 }
 
@@ -32,7 +44,7 @@ fn sections_that_are_missing_are_made() {
     }
     let empty = bounded("(module (memory 1))");
     assert_eq!(empty, wat::parse_str("(module (memory 1))").expect("valid"));
-    assert!(bound(b"").is_err());
+    assert!(bound(b"", &[]).is_err());
 }
 
 #[test]
@@ -70,10 +82,45 @@ fn who_closes_a_circle_pays() {
     assert_eq!(payers("(module (func $f (return_call $f)))"), [true]);
     let two = payers("(module (func $f (call $g)) (func $g (call $f)))");
     assert!(two.contains(&true), "{two:?}");
-    let indirect = "(module (table 1 funcref) (func $f (call_indirect (i32.const 0))))";
-    assert_eq!(payers(indirect), [true]);
     let plain = "(module (func $f (call $g) (call $g)) (func $g (loop (nop))))";
     assert_eq!(payers(plain), [false, false]);
+}
+
+/// Counts of a module in which only the first `ran` stretches did.
+fn counts(ran: usize) -> Vec<u32> {
+    vec![1000; ran]
+}
+
+#[test]
+fn what_ran_least_pays_for_a_circle() {
+    // The first is called in each round, and calls the second in none.
+    let wat = "(module
+        (func $often (param i32) (if (local.get 0) (then (call $seldom))))
+        (func $seldom (call $often (i32.const 0))))";
+    let wasm = wat::parse_str(wat).expect("it parses");
+    let graph = Graph::of(&wasm, &counts(1)).expect("it is read");
+    let [often, seldom] = &graph.functions[..] else {
+        panic!("there are two");
+    };
+    assert!(!often.pays);
+    let paid = often.paid_calls().chain(seldom.paid_calls()).count();
+    assert!(seldom.pays || paid == 1, "{graph:?}");
+    // What is not seldom, pays nevertheless.
+    let graph = Graph::of(&wasm, &counts(100)).expect("it is read");
+    let pays = |function: &graph::Called| function.pays || function.paid_calls().count() > 0;
+    assert!(graph.functions.iter().any(pays));
+}
+
+#[test]
+fn calls_that_lead_anywhere_pay() {
+    let wat = "(module (import \"m\" \"f\" (func $f)) (table 1 funcref)
+        (func (call $f) (call_indirect (i32.const 0)) (call $g)) (func $g))";
+    let wasm = wat::parse_str(wat).expect("it parses");
+    for counts in [counts(0), counts(100)] {
+        let graph = Graph::of(&wasm, &counts).expect("it is read");
+        let paid: Vec<usize> = graph.functions[0].paid_calls().map(|(at, _)| at).collect();
+        assert_eq!(paid, [0, 2]);
+    }
 }
 
 #[test]
@@ -95,12 +142,12 @@ fn a_pass_that_is_too_long_is_divided() {
     let body = "(drop (i32.const 1))".repeat(UNIT as usize);
     let wat = format!("(module (func {body}))");
     bounded(&wat);
-    let graph = Graph::of(&wat::parse_str(&wat).expect("it parses")).expect("it is read");
+    let graph = Graph::of(&wat::parse_str(&wat).expect("it parses"), &[]).expect("it is read");
     assert_eq!(graph.functions[0].passes.longest, UNIT);
     assert_eq!(graph.functions[0].passes.paid_at.len(), 1);
     // Ways that exclude each other are not added up.
     let half = "(drop (i32.const 1))".repeat(UNIT as usize / 3);
     let wat = format!("(module (func (param i32) (if (local.get 0) (then {half}) (else {half}))))");
-    let graph = Graph::of(&wat::parse_str(&wat).expect("it parses")).expect("it is read");
+    let graph = Graph::of(&wat::parse_str(&wat).expect("it parses"), &[]).expect("it is read");
     assert!(graph.functions[0].passes.paid_at.is_empty());
 }
