@@ -161,7 +161,8 @@ impl GuestStore {
     /// The guest of `language` as an image that waits for a program. The first
     /// time it is made, which takes seconds, and kept in the store; from then
     /// on it is mapped, which takes next to no time. So is, by the first run that
-    /// has a [deadline](crate::Limits::deadline), another one that keeps it.
+    /// has a [deadline](crate::Limits::deadline), another one that keeps it; see
+    /// [`Image::prepare_for_deadlines`].
     ///
     /// # Errors
     ///

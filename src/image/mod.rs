@@ -15,7 +15,7 @@ mod tests;
 pub(crate) mod trust;
 
 use crate::{
-    Error, ErrorKind, GuestStore, Language,
+    Error, ErrorKind, GuestStore, Language, Progress,
     engine::{
         self, Engine, Metering,
         mapping::{Memories, Trusted},
@@ -220,6 +220,44 @@ impl Image {
         self.0.kind.bounded
     }
 
+    /// Makes ready what runs with a [deadline](crate::Limits::deadline), and
+    /// sessions, need of a language's own image: another image, whose code looks
+    /// at the deadline itself. Otherwise the first of them does, which then takes
+    /// seconds more, once for each installation; of any other image there is
+    /// nothing to make ready.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be captured or kept. Guests are metered then where they have
+    /// to be stopped: they run all the same, slower.
+    pub fn prepare_for_deadlines(
+        &self,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<(), Error> {
+        if self.is_bounded() || self.0.bounded.get().is_some() {
+            return Ok(());
+        }
+        let Some(made) = self.make_bounded(progress) else {
+            return Ok(());
+        };
+        let (bounded, made) = match made {
+            Ok(bounded) => (Some(bounded), Ok(())),
+            Err(error) => (None, Err(error)),
+        };
+        // Another thread may have done it meanwhile.
+        self.0.bounded.get_or_init(|| bounded);
+        made
+    }
+
+    fn make_bounded(&self, progress: &mut dyn FnMut(Progress<'_>)) -> Option<Result<Self, Error>> {
+        let (store, language) = (self.0.store.as_ref()?, self.0.language?);
+        let kind = Kind {
+            bounded: true,
+            ..self.0.kind
+        };
+        Some(ready::open_or_make(store, language, kind, progress))
+    }
+
     /// What does the same and is bounded: of a language's own image, another
     /// one of its images, which is made first if it is not in the cache. Where
     /// there is none, a run with a deadline has to be metered.
@@ -227,14 +265,7 @@ impl Image {
         if self.is_bounded() {
             return Some(self);
         }
-        let (store, language) = (self.0.store.as_ref()?, self.0.language?);
-        let make = || {
-            let kind = Kind {
-                bounded: true,
-                ..self.0.kind
-            };
-            ready::open_or_make(store, language, kind, &mut |_| {}).ok()
-        };
+        let make = || self.make_bounded(&mut |_| {})?.ok();
         self.0.bounded.get_or_init(make).as_ref()
     }
 

@@ -196,7 +196,8 @@ fn javascript_ends_at_its_deadline() {
     all_end(Language::JavaScript, JAVASCRIPT);
 }
 
-/// The image for runs with a deadline is one of its own, and kept.
+/// The image for runs with a deadline is one of its own, made when that is asked
+/// for, and kept.
 #[test]
 fn an_image_for_deadlines_is_kept() {
     let images = || {
@@ -210,9 +211,17 @@ fn an_image_for_deadlines_is_kept() {
     };
     let image = Way::Woken.image(Language::JavaScript);
     let minute = Duration::from_secs(60);
-    assert_eq!(run(&image, "print(1)", minute), Status::Exit(0));
+    image
+        .prepare_for_deadlines(&mut |_| {})
+        .expect("it is made");
     let kept = images();
     assert!(kept.len() >= 2, "{kept:?}");
+    let mut progress = 0;
+    let ready = image.prepare_for_deadlines(&mut |_| progress += 1);
+    ready.expect("it is made");
+    assert_eq!(progress, 0);
+    assert_eq!(run(&image, "print(1)", minute), Status::Exit(0));
+    assert_eq!(images(), kept);
     let again = Way::Woken.image(Language::JavaScript);
     assert_eq!(run(&again, "print(1)", minute), Status::Exit(0));
     assert_eq!(images(), kept);

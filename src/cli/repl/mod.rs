@@ -6,8 +6,8 @@ mod pipe;
 mod statement;
 mod terminal;
 
-use super::{args, report, run};
-use crate::{Error, GuestStore, Language, Stdin};
+use super::{args, progress::with_progress, report, run};
+use crate::{Error, GuestStore, Image, Language, Stdin};
 use clap::{Arg, ArgMatches, Command};
 use guest::{Guest, Setting, Turn};
 use interrupts::Interrupts;
@@ -74,6 +74,9 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
         limits: args::limits(matches),
         lives_on: has_terminal,
     };
+    if setting.limits.fuel.is_none() {
+        prepare(&setting.image);
+    }
     interrupts::listen(&interrupts);
     if has_terminal {
         let guest = Guest::open(setting, interrupts, Box::new(|| Stdin::Host))?;
@@ -87,6 +90,15 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
         let stdin = Box::new(move || Stdin::Reader(Box::new(shared.clone())));
         let guest = RefCell::new(Guest::open(setting, interrupts, stdin)?);
         turns(&guest, &mut { lines })
+    }
+}
+
+/// Makes ready what can be stopped at no great price.
+fn prepare(image: &Image) {
+    if let Err(error) = with_progress(|progress| image.prepare_for_deadlines(progress)) {
+        report(&format!(
+            "what runs is metered so that it can be stopped, which is slower: {error}"
+        ));
     }
 }
 
