@@ -1,10 +1,12 @@
 //! Who calls whom, and who pays on being entered.
 
 use super::{
+    indirect::{Indirect, Kind},
     order::Order,
     paths::{CALL, Passes, passes},
 };
 use crate::{Error, cover::begins_stretch};
+use std::collections::BTreeMap;
 use wasmparser::{FunctionBody, Operator, Parser, Payload, TypeRef};
 
 /// What is to be known of a module.
@@ -19,6 +21,8 @@ pub(super) struct Graph {
     pub(super) widths: Widths,
     /// Those that it defines.
     pub(super) functions: Vec<Called>,
+    /// What indirect calls can lead to.
+    indirect: Indirect,
 }
 
 /// Which memories and tables are addressed with 64 bits.
@@ -80,7 +84,8 @@ impl Called {
 struct Site {
     /// Which of its operators does.
     position: usize,
-    /// The function, if it is known, and one of the module.
+    /// The function, or, counted on from the last function, the kind that it is
+    /// of; nothing if it may be any, or the host's.
     callee: Option<usize>,
     /// How often it did.
     ran: u64,
@@ -100,6 +105,7 @@ impl Graph {
     pub(super) fn of(wasm: &[u8], counts: &[u32]) -> Result<Self, Error> {
         let mut graph = Self::default();
         let (mut params, mut bodies) = (Vec::new(), Vec::new());
+        graph.indirect = Indirect::of(wasm)?;
         for payload in Parser::new(0).parse_all(wasm) {
             match payload? {
                 Payload::TypeSection(section) => {
@@ -144,8 +150,11 @@ impl Graph {
             }
         }
         graph.find_sites(&bodies, counts)?;
-        for function in graph.break_circles() {
-            graph.measure(function, &bodies[function])?;
+        for node in graph.break_circles() {
+            match bodies.get(node) {
+                Some(body) => graph.measure(node, body)?,
+                None => graph.measure_kind(node - bodies.len()),
+            }
         }
         Ok(graph)
     }
@@ -153,19 +162,27 @@ impl Graph {
     /// Notes where functions call, and how often they did.
     fn find_sites(&mut self, bodies: &[FunctionBody<'_>], counts: &[u32]) -> Result<(), Error> {
         let mut stretches = counts.iter().copied().map(u64::from);
+        let (imports, indirect, kinds) = (self.imports, &self.indirect, bodies.len());
         for (function, body) in self.functions.iter_mut().zip(bodies) {
             let mut ran = stretches.next().unwrap_or_default();
             function.entered = ran;
             for (position, operator) in body.get_operators_reader()?.into_iter().enumerate() {
                 let operator = operator?;
-                if let Some(callee) = callee(&operator) {
-                    let defined = callee.and_then(|index| index.checked_sub(self.imports));
+                let callee = match callee(&operator) {
+                    None => None,
+                    Some(Callee::Function(index)) => {
+                        Some(index.checked_sub(imports).map(|index| index as usize))
+                    }
+                    Some(Callee::OfType(ty)) => Some(indirect.kind(ty).map(|kind| kinds + kind)),
+                    Some(Callee::Any) => Some(None),
+                };
+                if let Some(callee) = callee {
                     function.sites.push(Site {
                         position,
-                        callee: defined.map(|index| index as usize),
+                        callee,
                         ran,
                         // It may call back, or do anything.
-                        paid: defined.is_none(),
+                        paid: callee.is_none(),
                     });
                 }
                 if begins_stretch(&operator) {
@@ -176,28 +193,21 @@ impl Graph {
         Ok(())
     }
 
-    /// Has something paid for in each circle of direct calls, preferring what
-    /// ran seldom. Gives the functions in an order in which those that are not
-    /// paid for at a call come before their callers.
+    /// Has something paid for in each circle of calls, preferring what ran
+    /// seldom. Gives the functions, and then the kinds, in an order in which those
+    /// that are not paid for at a call come before their callers.
     fn break_circles(&mut self) -> Vec<usize> {
-        let mut calls = std::collections::BTreeMap::new();
-        for (caller, function) in self.functions.iter().enumerate() {
-            for site in &function.sites {
-                if let Some(callee) = site.callee {
-                    let ran: &mut u64 = calls.entry((caller, callee)).or_default();
-                    *ran = ran.saturating_add(site.ran);
-                }
-            }
-        }
-        let mut called = vec![Vec::new(); self.functions.len()];
+        let calls = self.all_calls();
+        let count = self.functions.len();
+        let mut called = vec![Vec::new(); count + self.indirect.kinds.len()];
         for (caller, callee) in calls.keys() {
             called[*caller].push(*callee);
         }
         let mut order = Order::new(&called);
         let mut calls: Vec<_> = calls.into_iter().collect();
         calls.sort_by_key(|(_, ran)| std::cmp::Reverse(*ran));
-        // For each function, those that call it on a circle, and how often.
-        let mut circles = vec![(Vec::new(), 0u64); self.functions.len()];
+        // For each, those that call it on a circle, and how often.
+        let mut circles = vec![(Vec::new(), 0u64); called.len()];
         for ((caller, callee), ran) in calls {
             if !order.take(caller, callee) {
                 let (callers, sum) = &mut circles[callee];
@@ -206,11 +216,12 @@ impl Graph {
             }
         }
         for (callee, (callers, ran)) in circles.into_iter().enumerate() {
-            if callers.is_empty() {
-                continue;
-            }
-            if self.functions[callee].entered <= ran {
-                self.functions[callee].pays = true;
+            // A kind has no entry to pay at, and makes no call to pay for.
+            let by_kind = callers.iter().any(|caller| *caller >= count);
+            if let Some(function) = self.functions.get_mut(callee)
+                && (by_kind || (function.entered <= ran && !callers.is_empty()))
+            {
+                function.pays = true;
                 continue;
             }
             for caller in callers {
@@ -219,7 +230,40 @@ impl Graph {
                 }
             }
         }
-        order.from_callees()
+        order.callees_first()
+    }
+
+    /// Who calls whom, and how often that may have been. Kinds call all that is of
+    /// them.
+    fn all_calls(&self) -> BTreeMap<(usize, usize), u64> {
+        let mut calls = BTreeMap::new();
+        let mut directly = vec![0u64; self.functions.len()];
+        for (caller, function) in self.functions.iter().enumerate() {
+            for site in &function.sites {
+                let Some(callee) = site.callee else { continue };
+                let ran: &mut u64 = calls.entry((caller, callee)).or_default();
+                *ran = ran.saturating_add(site.ran);
+                if let Some(sum) = directly.get_mut(callee) {
+                    *sum = sum.saturating_add(site.ran);
+                }
+            }
+        }
+        for (kind, Kind { members, .. }) in self.indirect.kinds.iter().enumerate() {
+            for member in members {
+                if let Some(function) = self.functions.get(*member) {
+                    let ran = function.entered.saturating_sub(directly[*member]);
+                    calls.insert((self.functions.len() + kind, *member), ran);
+                }
+            }
+        }
+        calls
+    }
+
+    /// Finds what a call of any function of a kind can cost.
+    fn measure_kind(&mut self, kind: usize) {
+        let members = self.indirect.kinds[kind].members.iter();
+        let most = members.map(|member| self.cost_of(*member)).max();
+        self.indirect.kinds[kind].cost = most.unwrap_or_default();
     }
 
     /// Finds how long the passes of `function` are, after those of what it calls,
@@ -263,21 +307,28 @@ impl Graph {
     fn cost_of(&self, index: usize) -> u32 {
         match self.functions.get(index) {
             Some(function) if !function.pays => function.passes.for_callers(),
-            _ => 0,
+            Some(_) => 0,
+            None => self.indirect.kinds[index - self.functions.len()].cost,
         }
     }
 }
 
-/// Whether `operator` calls, and which function, if that is known.
-fn callee(operator: &Operator<'_>) -> Option<Option<u32>> {
+/// What an operator calls.
+enum Callee {
+    Function(u32),
+    /// Some function of a type, in a table.
+    OfType(u32),
+    Any,
+}
+
+fn callee(operator: &Operator<'_>) -> Option<Callee> {
     match operator {
         Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
-            Some(Some(*function_index))
+            Some(Callee::Function(*function_index))
         }
-        Operator::CallIndirect { .. }
-        | Operator::ReturnCallIndirect { .. }
-        | Operator::CallRef { .. }
-        | Operator::ReturnCallRef { .. } => Some(None),
+        Operator::CallIndirect { type_index, .. }
+        | Operator::ReturnCallIndirect { type_index, .. } => Some(Callee::OfType(*type_index)),
+        Operator::CallRef { .. } | Operator::ReturnCallRef { .. } => Some(Callee::Any),
         _ => None,
     }
 }

@@ -41,6 +41,7 @@
 
 mod body;
 mod graph;
+mod indirect;
 mod order;
 mod paths;
 #[cfg(test)]

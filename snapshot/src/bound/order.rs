@@ -83,7 +83,7 @@ impl Order {
     }
 
     /// The functions, those first that are called.
-    pub(super) fn from_callees(&self) -> Vec<usize> {
+    pub(super) fn callees_first(&self) -> Vec<usize> {
         let mut functions: Vec<usize> = (0..self.places.len()).collect();
         functions.sort_unstable_by_key(|function| std::cmp::Reverse(self.places[*function]));
         functions
@@ -127,7 +127,7 @@ mod tests {
         assert!(!order.take(3, 3));
         assert!(order.take(3, 0));
         assert!(order.take(4, 3));
-        assert_eq!(order.from_callees(), [0, 2, 1, 3, 4]);
+        assert_eq!(order.callees_first(), [0, 2, 1, 3, 4]);
     }
 
     #[test]

@@ -114,6 +114,7 @@ fn what_ran_least_pays_for_a_circle() {
 #[test]
 fn calls_that_lead_anywhere_pay() {
     let wat = "(module (import \"m\" \"f\" (func $f)) (table 1 funcref)
+        (elem (i32.const 0) $f)
         (func (call $f) (call_indirect (i32.const 0)) (call $g)) (func $g))";
     let wasm = wat::parse_str(wat).expect("it parses");
     for counts in [counts(0), counts(100)] {
@@ -121,6 +122,31 @@ fn calls_that_lead_anywhere_pay() {
         let paid: Vec<usize> = graph.functions[0].paid_calls().map(|(at, _)| at).collect();
         assert_eq!(paid, [0, 2]);
     }
+}
+
+#[test]
+fn calls_of_what_is_known_are_like_others() {
+    let paid = |table: &str, function: &str| {
+        let wat = format!(
+            "(module {table} (type $t (func)) (type $same (func)) (type $other (func (param i32)))
+                (elem (i32.const 0) $g)
+                (func (call_indirect (type $same) (i32.const 0)))
+                (func $g (type $t) {function}))"
+        );
+        bounded(&wat);
+        let wasm = wat::parse_str(&wat).expect("it parses");
+        let graph = Graph::of(&wasm, &[]).expect("it is read");
+        let functions = graph.functions.iter();
+        functions
+            .map(|called| usize::from(called.pays) + called.paid_calls().count())
+            .sum::<usize>()
+    };
+    assert_eq!(paid("(table 1 funcref)", ""), 0);
+    assert_eq!(paid("(import \"m\" \"t\" (table 1 funcref))", ""), 1);
+    let none = "(call_indirect (type $other) (i32.const 1) (i32.const 0))";
+    assert_eq!(paid("(table 1 funcref)", none), 0);
+    let itself = "(call_indirect (type $t) (i32.const 0))";
+    assert!(paid("(table 1 funcref)", itself) > 0);
 }
 
 #[test]
