@@ -3,11 +3,11 @@
 use crate::Error;
 use std::collections::BTreeSet;
 use wasmparser::{
-    ConstExpr, ElementItems, ExternalKind, FuncType, Operator, Parser, Payload, TableInit, TypeRef,
+    ConstExpr, ElementItems, FuncType, Operator, Parser, Payload, TableInit, TypeRef,
 };
 
 /// The functions that can be in tables, by their types: all that the module
-/// refers to anywhere. The host is trusted to put no others there.
+/// refers to anywhere. The host puts none there.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Indirect {
     /// For each type, which kind of function it is. Types that are written twice
@@ -69,11 +69,10 @@ impl Indirect {
                         list(&global?.init_expr, &mut listed)?;
                     }
                 }
-                Payload::ExportSection(section) => {
-                    for export in section {
-                        let export = export?;
-                        if export.kind == ExternalKind::Func {
-                            listed.insert(export.index);
+                Payload::CodeSectionEntry(body) => {
+                    for operator in body.get_operators_reader()? {
+                        if let Operator::RefFunc { function_index } = operator? {
+                            listed.insert(function_index);
                         }
                     }
                 }

@@ -16,11 +16,12 @@
 //! - Going back in a loop counts down a local variable; each time it reaches
 //!   zero, [`PASSES`] passes are paid. A local starts at zero, so a function
 //!   pays when it goes back first, and nothing if it never does.
-//! - Calls that it is not known where they lead, to functions in tables and of
-//!   the host, pay where they are made. So do direct calls that close a circle,
-//!   or else the function that is called does when it is entered: whichever ran
-//!   less. `order` keeps the calls that ran most out of that: of a circle of
-//!   calls it is the one that ran least that closes it.
+//! - Calls of the host pay where they are made, and so do calls through tables
+//!   that others fill. A call through the module's own tables may lead to any
+//!   function of its type that the module refers to (`indirect`).
+//! - In each circle of calls something pays: one of its calls, where it is made,
+//!   or the function that is called, when it is entered. `order` keeps the calls
+//!   that ran most out of that.
 //! - Functions whose pass is longer than [`FREE`] pay for it when they are
 //!   entered, if it does not help that what they seldom call is paid for there.
 //!   All others are paid for by those that call them.
