@@ -46,7 +46,7 @@
   };
 
   // Functions that the host takes by their place here with plain arguments,
-  // which costs a tenth of what JSON does (`host_calls.rs` has the same list).
+  // which costs a tenth of what JSON does (`src/host/known.rs` has the same list).
   const KNOWN = [
     ['time_now'],
     ['kv_get', 'key'],

@@ -5,16 +5,40 @@ import sys
 
 from _frozen_importlib_external import FileFinder
 
-from host import ask, ask_later, encode, hide, quote, request
+import host
+from host import (
+    FIRST,
+    FS_EXISTS,
+    FS_LIST,
+    FS_MKDIR,
+    FS_READ,
+    FS_REMOVE,
+    FS_STAT,
+    FS_WRITE,
+    INSTALL_PKG,
+    KV_DELETE,
+    KV_GET,
+    KV_GET_OR,
+    KV_KEYS,
+    KV_SET,
+    TIME_NOW,
+    answer_of,
+    ask,
+    ask_later,
+    encode,
+    hide,
+    later,
+    loads,
+    read,
+    rest,
+    write,
+)
 
 # Programs see all of this as `dormouse`'s.
 __name__ = "dormouse"
 
 # Equal to no value that a program keeps but by intent.
 MISSING = "\0dormouse: there is no such key\0"
-MISSING_JSON = encode(MISSING)
-
-TIME_NOW = request("time_now", {})
 
 
 def public(function):
@@ -51,17 +75,22 @@ def named_like(function, called):
     return called
 
 
+def named(name):
+    """`name`, such that a number is not taken for a function's."""
+    return float(name) if type(name) is int else name
+
+
 @public
 def call(name, /, **kwargs):
     """Calls the host's function `name`."""
-    return ask(request(name, kwargs))
+    return ask(named(name), kwargs)
 
 
 @public_async
 async def async_call(name, /, **kwargs):
     """Calls the host's function `name`; calls that are awaited at the same time
     are made at the same time."""
-    return await ask_later(request(name, kwargs))
+    return await ask_later(named(name), kwargs)
 
 
 @public
@@ -78,17 +107,30 @@ async def awaiting(awaitable):
     return await awaitable
 
 
-@public
 def time_now():
     """Seconds since 1970, as the host sees it; `time.time()` says the same."""
-    return ask(TIME_NOW)
+    part = None
+    try:
+        # As `ask` does, in which half of the time would go.
+        channel = host.channel
+        write(channel, b"A")
+        part = read(channel, FIRST)
+        return loads(part)
+    except Exception:
+        pass
+    try:
+        return ask(TIME_NOW) if part is None else answer_of(rest(part), (TIME_NOW,))
+    except BaseException as error:
+        hide(error)
+        raise
 
 
-def get_request(key, default):
-    key = quote(key) if type(key) is str else encode(key)
+def get(key, default):
+    """What `kv.get` says, where that is not so simple."""
     if default is None:
-        return f'{{"fn":"kv_get","args":{{"key":{key}}}}}\n'
-    return f'{{"fn":"kv_get","args":{{"key":{key},"default":{MISSING_JSON}}}}}\n'
+        return ask(KV_GET, key)
+    value = ask(KV_GET_OR, key, MISSING)
+    return default if value == MISSING else value
 
 
 class Kv:
@@ -98,17 +140,26 @@ class Kv:
 
     def get(self, key, default=None):
         """The value of `key`, or `default` if it has none."""
+        part = None
         try:
-            value = ask(get_request(key, default))
+            if default is None and type(key) is str:
+                # As `ask` does, in which half of the time would go.
+                channel = host.channel
+                write(channel, f"B{key}".encode())
+                part = read(channel, FIRST)
+                return loads(part)
+        except Exception:
+            pass
+        try:
+            return get(key, default) if part is None else answer_of(rest(part), (KV_GET, key))
         except BaseException as error:
             hide(error)
             raise
-        return value if default is None or value != MISSING else default
 
     def set(self, key, value):
         """Has `key` stand for `value`."""
         try:
-            return ask(request("kv_set", {"key": key, "value": value}))
+            return ask(KV_SET, key, value)
         except BaseException as error:
             hide(error)
             raise
@@ -116,33 +167,41 @@ class Kv:
     @public
     def delete(self, key):
         """Forgets `key`; it need not be there."""
-        return ask(request("kv_delete", {"key": key}))
+        return ask(KV_DELETE, key)
 
     @public
     def keys(self):
         """All keys."""
-        return ask(request("kv_keys", {}))
+        return ask(KV_KEYS)
 
-    @public_async
     async def async_get(self, key, default=None):
         """The value of `key`, or `default` if it has none."""
-        value = await ask_later(get_request(key, default))
+        try:
+            if default is not None:
+                value = await ask_later(KV_GET_OR, key, MISSING)
+            elif type(key) is str:
+                value = await later(f"B{key}".encode(), (KV_GET, key))
+            else:
+                value = await ask_later(KV_GET, key)
+        except BaseException as error:
+            hide(error)
+            raise
         return default if value == MISSING else value
 
     @public_async
     async def async_set(self, key, value):
         """Has `key` stand for `value`."""
-        return await ask_later(request("kv_set", {"key": key, "value": value}))
+        return await ask_later(KV_SET, key, value)
 
     @public_async
     async def async_delete(self, key):
         """Forgets `key`; it need not be there."""
-        return await ask_later(request("kv_delete", {"key": key}))
+        return await ask_later(KV_DELETE, key)
 
     @public_async
     async def async_keys(self):
         """All keys."""
-        return await ask_later(request("kv_keys", {}))
+        return await ask_later(KV_KEYS)
 
     def __repr__(self):
         return "<dormouse.kv>"
@@ -154,39 +213,35 @@ kv = Kv()
 @public
 def kv_get(key):
     """The value of `key` as text, or `None` if it has none."""
-    value = ask(get_request(key, None))
+    value = ask(KV_GET, key)
     return value if value is None or type(value) is str else encode(value)
 
 
 @public
 def kv_set(key, value):
     """Has `key` stand for `value`."""
-    return ask(request("kv_set", {"key": key, "value": value}))
+    return ask(KV_SET, key, value)
 
 
 @public
 def kv_delete(key):
     """Forgets `key`; it need not be there."""
-    return ask(request("kv_delete", {"key": key}))
+    return ask(KV_DELETE, key)
 
 
 @public
 def kv_keys():
     """All keys."""
-    return ask(request("kv_keys", {}))
+    return ask(KV_KEYS)
 
 
-def path_request(name, path, **more):
-    return request(name, {"path": os.fspath(path), **more})
-
-
-def loads(text):
+def from_json(text):
     import json
 
     return json.loads(text)
 
 
-def dumps(data, indent):
+def to_json(data, indent):
     import json
 
     return json.dumps(data, indent=indent)
@@ -200,92 +255,92 @@ class Fs:
     @public
     def read_text(self, path):
         """The text of a file."""
-        return ask(path_request("fs_read", path))
+        return ask(FS_READ, os.fspath(path))
 
     @public
     def read_json(self, path):
         """What a file says that is JSON."""
-        return loads(ask(path_request("fs_read", path)))
+        return from_json(ask(FS_READ, os.fspath(path)))
 
     @public
     def write_text(self, path, content):
         """Makes `content` all that a file holds."""
-        return ask(path_request("fs_write", path, content=content))
+        return ask(FS_WRITE, os.fspath(path), content)
 
     @public
     def write_json(self, path, data, *, indent=None):
         """Makes `data`, as JSON, all that a file holds."""
-        return ask(path_request("fs_write", path, content=dumps(data, indent)))
+        return ask(FS_WRITE, os.fspath(path), to_json(data, indent))
 
     @public
     def listdir(self, path):
         """What is in a folder: `name`, `is_dir` and `size` of each."""
-        return ask(path_request("fs_list", path))
+        return ask(FS_LIST, os.fspath(path))
 
     @public
     def exists(self, path):
         """Whether there is something at `path`."""
-        return ask(path_request("fs_exists", path))
+        return ask(FS_EXISTS, os.fspath(path))
 
     @public
     def stat(self, path):
         """`name`, `size`, `is_dir` and `mod_time` (in seconds since 1970) of what is at `path`."""
-        return ask(path_request("fs_stat", path))
+        return ask(FS_STAT, os.fspath(path))
 
     @public
     def mkdir(self, path):
         """Makes a folder, and those above it."""
-        return ask(path_request("fs_mkdir", path))
+        return ask(FS_MKDIR, os.fspath(path))
 
     @public
     def remove(self, path):
         """Removes a file or an empty folder."""
-        return ask(path_request("fs_remove", path))
+        return ask(FS_REMOVE, os.fspath(path))
 
     @public_async
     async def async_read_text(self, path):
         """The text of a file."""
-        return await ask_later(path_request("fs_read", path))
+        return await ask_later(FS_READ, os.fspath(path))
 
     @public_async
     async def async_read_json(self, path):
         """What a file says that is JSON."""
-        return loads(await ask_later(path_request("fs_read", path)))
+        return from_json(await ask_later(FS_READ, os.fspath(path)))
 
     @public_async
     async def async_write_text(self, path, content):
         """Makes `content` all that a file holds."""
-        return await ask_later(path_request("fs_write", path, content=content))
+        return await ask_later(FS_WRITE, os.fspath(path), content)
 
     @public_async
     async def async_write_json(self, path, data, *, indent=None):
         """Makes `data`, as JSON, all that a file holds."""
-        return await ask_later(path_request("fs_write", path, content=dumps(data, indent)))
+        return await ask_later(FS_WRITE, os.fspath(path), to_json(data, indent))
 
     @public_async
     async def async_listdir(self, path):
         """What is in a folder: `name`, `is_dir` and `size` of each."""
-        return await ask_later(path_request("fs_list", path))
+        return await ask_later(FS_LIST, os.fspath(path))
 
     @public_async
     async def async_exists(self, path):
         """Whether there is something at `path`."""
-        return await ask_later(path_request("fs_exists", path))
+        return await ask_later(FS_EXISTS, os.fspath(path))
 
     @public_async
     async def async_stat(self, path):
         """`name`, `size`, `is_dir` and `mod_time` (in seconds since 1970) of what is at `path`."""
-        return await ask_later(path_request("fs_stat", path))
+        return await ask_later(FS_STAT, os.fspath(path))
 
     @public_async
     async def async_mkdir(self, path):
         """Makes a folder, and those above it."""
-        return await ask_later(path_request("fs_mkdir", path))
+        return await ask_later(FS_MKDIR, os.fspath(path))
 
     @public_async
     async def async_remove(self, path):
         """Removes a file or an empty folder."""
-        return await ask_later(path_request("fs_remove", path))
+        return await ask_later(FS_REMOVE, os.fspath(path))
 
     def __repr__(self):
         return "<dormouse.fs>"
@@ -297,50 +352,49 @@ fs = Fs()
 @public
 def fs_read(path):
     """The text of a file."""
-    return ask(path_request("fs_read", path))
+    return ask(FS_READ, os.fspath(path))
 
 
 @public
 def fs_write(path, content):
     """Makes `content` all that a file holds."""
-    return ask(path_request("fs_write", path, content=content))
+    return ask(FS_WRITE, os.fspath(path), content)
 
 
 @public
 def fs_list(path):
     """What is in a folder: `name`, `is_dir` and `size` of each."""
-    return ask(path_request("fs_list", path))
+    return ask(FS_LIST, os.fspath(path))
 
 
 @public
 def fs_exists(path):
     """Whether there is something at `path`."""
-    return ask(path_request("fs_exists", path))
+    return ask(FS_EXISTS, os.fspath(path))
 
 
 @public
 def fs_mkdir(path):
     """Makes a folder, and those above it."""
-    return ask(path_request("fs_mkdir", path))
+    return ask(FS_MKDIR, os.fspath(path))
 
 
 @public
 def fs_remove(path):
     """Removes a file or an empty folder."""
-    return ask(path_request("fs_remove", path))
+    return ask(FS_REMOVE, os.fspath(path))
 
 
 @public
 def fs_stat(path):
     """`name`, `size`, `is_dir` and `mod_time` (in seconds since 1970) of what is at `path`."""
-    return ask(path_request("fs_stat", path))
+    return ask(FS_STAT, os.fspath(path))
 
 
 @public
 def install_pkg(name, version=None):
     """Has the host install a Python package, to be imported from then on."""
-    args = {"name": name} if version is None else {"name": name, "version": version}
-    result = ask(request("install_pkg", args))
+    result = ask(INSTALL_PKG, name, *(() if version is None else (version,)))
     see_packages()
     return result
 
@@ -348,8 +402,7 @@ def install_pkg(name, version=None):
 @public_async
 async def async_install_pkg(name, version=None):
     """Has the host install a Python package, to be imported from then on."""
-    args = {"name": name} if version is None else {"name": name, "version": version}
-    result = await ask_later(request("install_pkg", args))
+    result = await ask_later(INSTALL_PKG, name, *(() if version is None else (version,)))
     see_packages()
     return result
 

@@ -1,12 +1,16 @@
 """Asks the host to call one of its functions.
 
-A request is a line of JSON on the channel, its answer another. Coroutines put
-theirs on a list of the event loop's, which asks for all at once when nothing
-else is left to do.
+A call is a tuple: a function's number and its arguments, or a function's name
+and a dict of arguments. It is written to the channel, and its answer read from
+it, in the interpreter's own format for constants (`marshal`), which costs it a
+fifth of what JSON does; what that does not have goes as a line of JSON, and is
+answered by another. `src/host/short.rs` describes both. Coroutines put their
+calls on a list of the event loop's, which asks for all at once when nothing else
+is left to do.
 """
 
 import errno
-import sys
+from marshal import dumps, loads
 from posix import O_RDWR, open, read, write
 
 from _json import encode_basestring as quote, make_encoder, make_scanner
@@ -18,8 +22,48 @@ channel = -1
 
 # How much of an answer is read first, and then. Most answers are short, and
 # what is read into is not larger than what the interpreter keeps at hand.
-FIRST = 480
+FIRST = 200
 MORE = 1 << 16
+
+# How it writes what the host reads.
+VERSION = 2
+
+# The functions that have a number, which is their place here, with the names of
+# their arguments (`src/host/known.rs` has the same list).
+KNOWN = (
+    ("time_now",),
+    ("kv_get", "key"),
+    ("kv_set", "key", "value"),
+    ("kv_delete", "key"),
+    ("kv_keys",),
+    ("http_get", "url"),
+    ("fs_read", "path"),
+    ("fs_write", "path", "content"),
+    ("fs_list", "path"),
+    ("fs_exists", "path"),
+    ("fs_mkdir", "path"),
+    ("fs_remove", "path"),
+    ("fs_stat", "path"),
+    ("install_pkg", "name", "version"),
+    ("kv_get", "key", "default"),
+)
+(
+    TIME_NOW,
+    KV_GET,
+    KV_SET,
+    KV_DELETE,
+    KV_KEYS,
+    HTTP_GET,
+    FS_READ,
+    FS_WRITE,
+    FS_LIST,
+    FS_EXISTS,
+    FS_MKDIR,
+    FS_REMOVE,
+    FS_STAT,
+    INSTALL_PKG,
+    KV_GET_OR,
+) = range(len(KNOWN))
 
 # As many calls the host takes at a time.
 MAX_BATCH = 1024
@@ -134,10 +178,6 @@ ERRORS = {
 }
 
 
-LETTER_D, QUOTE, BACKSLASH, NEWLINE, POINT, ZERO, NINE = b'd"\\\n.09'
-SHORTEST = len(b'{"data":0}')
-
-
 class Reading:
     """How the host's JSON is read."""
 
@@ -163,27 +203,66 @@ def encode(value):
     return "".join(make_encoder({}, unfit, quote, None, ":", ",", False, False, False)(value, 0))
 
 
-def request(name, args):
-    """The line that asks the host to call its function `name`."""
+def as_json(call):
+    """The line that asks for `call`."""
+    name, *args = call
+    if type(name) is int:
+        name, *names = KNOWN[name]
+        args = dict(zip(names, args))
+    else:
+        args = args[0]
     args = ",".join([f"{quote(key)}:{encode(value)}" for key, value in args.items()])
-    return f'{{"fn":{encode(name)},"args":{{{args}}}}}\n'
+    return f'{{"fn":{encode(name)},"args":{{{args}}}}}\n'.encode()
 
 
-def ask(line):
-    """What the function answers that is asked for by `line`."""
-    part = exchange(line)
-    # Most answers are `{"data":"text"}`, and read sooner in this way than as
-    # JSON. (A function call costs more than all of it.)
-    if part[2] == LETTER_D and part[8] == QUOTE and BACKSLASH not in part:
-        return part[9:-3].decode()
-    if part[2] == LETTER_D and NINE >= part[8] >= ZERO:
+def as_bytes(call):
+    """What asks for `call`, with its arguments as they are now."""
+    try:
+        return dumps(call, VERSION)
+    except ValueError:
+        pass
+    return as_json(call)
+
+
+def ask(*call):
+    """What the function answers that is asked for by `call`."""
+    part = None
+    try:
+        write(channel, dumps(call, VERSION))
+        part = read(channel, FIRST)
+        return loads(part)
+    except (OSError, ValueError, EOFError, TypeError) as error:
+        reason = error.with_traceback(None)
+    return ask_again(call, part, reason)
+
+
+def ask_again(call, part, reason):
+    """The same where that was not so simple: what was read, if anything was,
+    could not be understood, for some `reason`."""
+    if part is None:
+        if not isinstance(reason, OSError):
+            return answer_of(exchange(as_json(call)), call)
+        if reason.errno != errno.EBADF:
+            raise broken(reason)
+        return answer_of(exchange(as_bytes(call)), call)
+    return answer_of(rest(part), call)
+
+
+def answer_of(part, call):
+    """What an answer says."""
+    head = part[:1]
+    if head == b"?":
+        part = exchange(as_json(call))
+        head = part[:1]
+    if head == b"!":
+        answer = parse(part[1:])
+    elif part[:2] == b'{"':
+        answer = parse(part)
+    else:
         try:
-            number = part[8:-2]
-            return float(number) if POINT in number else int(number)
-        except ValueError:
-            # It has an exponent only, or there is more behind it.
-            pass
-    answer = parse(part)
+            return loads(part)
+        except (ValueError, EOFError, TypeError):
+            answer = None
     if type(answer) is dict and "data" in answer:
         return answer["data"]
     raise failed(answer)
@@ -198,37 +277,45 @@ def parse(part):
     raise error
 
 
-def exchange(line, again=True):
-    """The host's answer to `line`: a line too, and if it is a call's, of more
-    than eight bytes."""
-    data = line.encode()
+def exchange(data, again=True):
+    """The answer to `data`."""
     try:
         # It answers when it has all of it.
-        whole = write(channel, data) == len(data)
-        part = read(channel, FIRST)
-        if part[-1] != NEWLINE:
-            part = rest(part)
-        if whole and len(part) > SHORTEST:
-            return part
-        error = broken()
-    except IndexError:
+        if write(channel, data) == len(data):
+            return rest(read(channel, FIRST))
         error = broken()
     except OSError as reason:
         error = None if again and reason.errno == errno.EBADF else broken(reason)
     if error is None:
         # Somebody closed it. Nothing was asked yet.
         reopen()
-        return exchange(line, False)
+        return exchange(data, False)
     raise error
 
 
 def rest(part):
-    """The answer that begins with `part`."""
-    parts = [part]
-    while part and part[-1:] != b"\n":
-        part = read(channel, MORE)
+    """The answer that begins with `part`. Nothing may be read behind it."""
+    parts, size = [part], FIRST
+    while len(part) == size and not is_whole(parts):
+        size = MORE
+        part = read(channel, size)
         parts.append(part)
     return b"".join(parts)
+
+
+def is_whole(parts):
+    """Whether an answer ends here that could be longer."""
+    if parts[-1][-1:] != b"\n":
+        return False
+    if parts[0][:1] == b"!" or parts[0][:2] == b'{"':
+        return True
+    try:
+        loads(b"".join(parts))
+    except EOFError:
+        return False
+    except (ValueError, TypeError):
+        pass
+    return True
 
 
 def reopen():
@@ -261,13 +348,13 @@ def failed(answer):
 
 
 def ask_all(calls):
-    """Asks for all `calls`, which are pairs of what to ask and who waits for the
-    answer, in as few batches as the host takes."""
+    """Asks for all `calls`, which are pairs of what asks for it and who waits for
+    the answer, in as few batches as the host takes."""
     batch, size = [], 0
     for call in calls:
         if batch and (len(batch) == MAX_BATCH or size + len(call[0]) > MAX_TEXT):
             batch = ask_batch(batch)
-            size = sum([len(line) for line, _ in batch])
+            size = sum([len(data) for data, _ in batch])
         batch.append(call)
         size += len(call[0])
     while batch:
@@ -278,17 +365,13 @@ def ask_batch(calls):
     """Asks for `calls` at once; those among them that are still to be made."""
     answers = error = None
     try:
-        if len(calls) == 1:
-            answers = [parse(exchange(calls[0][0]))]
-        else:
-            answers = parse(exchange("[" + ",".join([line[:-1] for line, _ in calls]) + "]\n"))
+        answers = answer_of(exchange(dumps(tuple([data for data, _ in calls]), VERSION)), None)
         if type(answers) is not list or len(answers) != len(calls):
-            error = failed(answers)
+            error = broken()
     except HostError as reason:
         error = reason
     left = []
-    for index, call in enumerate(calls):
-        future = call[1]
+    for index, (data, future) in enumerate(calls):
         if future.done():
             # It was cancelled meanwhile.
             continue
@@ -296,28 +379,55 @@ def ask_batch(calls):
             future.set_exception(type(error)(str(error), error.code))
             continue
         answer = answers[index]
-        if type(answer) is dict and "data" in answer:
-            future.set_result(answer["data"])
-        elif index and type(answer) is dict and answer.get("error") == NOT_MADE:
-            left.append(call)
+        if type(answer) is not tuple:
+            future.set_result(answer)
+        elif not answer:
+            try:
+                left.append((as_json(loads(data)), future))
+            except Exception as reason:
+                future.set_exception(reason)
+        elif len(answer) == 1:
+            future.set_result(parse(answer[0].encode())["data"])
+        elif index and answer[0] == NOT_MADE:
+            left.append((data, future))
         else:
-            future.set_exception(failed(answer))
+            future.set_exception(failed({"error": answer[0], "kind": answer[1]}))
     return left
 
 
-async def ask_later(line):
-    """As `ask`, together with all that others ask for meanwhile."""
-    # What can't be sent is the error of who asks for it.
-    line.encode()
-    events = sys.modules.get("asyncio.events")
-    loop = events and events._get_running_loop()
+# Tells the event loop that runs, and makes what waits for it, once there is
+# `asyncio`.
+running = Future = None
+
+
+def ask_later(*call):
+    """The future of what `ask` says, asked for together with all that others ask
+    for meanwhile."""
+    return later(as_bytes(call), call)
+
+
+def later(data, call):
+    loop = None if running is None else running()
     calls = getattr(getattr(loop, "_selector", None), "calls", None)
     if calls is None:
         # Nobody would ask for it later.
-        return ask(line)
-    future = loop.create_future()
-    calls.append((line, future))
-    return await future
+        return Now(answer_of(exchange(data), call))
+    future = Future(loop=loop)
+    calls.append((data, future))
+    return future
+
+
+class Now:
+    """What can be awaited and is there already."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value):
+        self.value = value
+
+    def __await__(self):
+        return self.value
+        yield
 
 
 def hide(error):

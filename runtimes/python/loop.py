@@ -52,6 +52,8 @@ class Timers:
 
 
 def patch(asyncio):
+    host.running, host.Future = asyncio._get_running_loop, asyncio.Future
+
     class SandboxEventLoop(asyncio.BaseEventLoop):
         """Timers, callbacks and tasks; no sockets, no processes, no threads."""
 

@@ -3,7 +3,7 @@
 from binascii import a2b_base64, b2a_base64
 
 from api import public, public_async
-from host import ask, ask_later, encode, request
+from host import HTTP_GET, ask, ask_later, encode
 
 # Programs see all of this as `dormouse`'s.
 __name__ = "dormouse"
@@ -91,7 +91,7 @@ def http_request(method, url, headers, body):
             fields["Content-Type"] = "application/json"
     if fields:
         args["headers"] = fields
-    return request("http_request", args)
+    return "http_request", args
 
 
 class Http:
@@ -105,62 +105,62 @@ class Http:
     @public
     def request(self, method, url=None, *, headers=None, body=None):
         """A request of any method; without one, GET."""
-        return Response(ask(http_request(*target(method, url), headers, body)))
+        return Response(ask(*http_request(*target(method, url), headers, body)))
 
     @public
     def get(self, url, *, headers=None, body=None):
         """A GET request."""
-        return Response(ask(http_request("GET", url, headers, body)))
+        return Response(ask(*http_request("GET", url, headers, body)))
 
     @public
     def post(self, url, *, headers=None, body=None):
         """A POST request."""
-        return Response(ask(http_request("POST", url, headers, body)))
+        return Response(ask(*http_request("POST", url, headers, body)))
 
     @public
     def put(self, url, *, headers=None, body=None):
         """A PUT request."""
-        return Response(ask(http_request("PUT", url, headers, body)))
+        return Response(ask(*http_request("PUT", url, headers, body)))
 
     @public
     def patch(self, url, *, headers=None, body=None):
         """A PATCH request."""
-        return Response(ask(http_request("PATCH", url, headers, body)))
+        return Response(ask(*http_request("PATCH", url, headers, body)))
 
     @public
     def delete(self, url, *, headers=None, body=None):
         """A DELETE request."""
-        return Response(ask(http_request("DELETE", url, headers, body)))
+        return Response(ask(*http_request("DELETE", url, headers, body)))
 
     @public_async
     async def async_request(self, method, url=None, *, headers=None, body=None):
         """A request of any method; without one, GET."""
-        return Response(await ask_later(http_request(*target(method, url), headers, body)))
+        return Response(await ask_later(*http_request(*target(method, url), headers, body)))
 
     @public_async
     async def async_get(self, url, *, headers=None, body=None):
         """A GET request."""
-        return Response(await ask_later(http_request("GET", url, headers, body)))
+        return Response(await ask_later(*http_request("GET", url, headers, body)))
 
     @public_async
     async def async_post(self, url, *, headers=None, body=None):
         """A POST request."""
-        return Response(await ask_later(http_request("POST", url, headers, body)))
+        return Response(await ask_later(*http_request("POST", url, headers, body)))
 
     @public_async
     async def async_put(self, url, *, headers=None, body=None):
         """A PUT request."""
-        return Response(await ask_later(http_request("PUT", url, headers, body)))
+        return Response(await ask_later(*http_request("PUT", url, headers, body)))
 
     @public_async
     async def async_patch(self, url, *, headers=None, body=None):
         """A PATCH request."""
-        return Response(await ask_later(http_request("PATCH", url, headers, body)))
+        return Response(await ask_later(*http_request("PATCH", url, headers, body)))
 
     @public_async
     async def async_delete(self, url, *, headers=None, body=None):
         """A DELETE request."""
-        return Response(await ask_later(http_request("DELETE", url, headers, body)))
+        return Response(await ask_later(*http_request("DELETE", url, headers, body)))
 
     def __repr__(self):
         return "<dormouse.http>"
@@ -177,4 +177,4 @@ http = Http()
 @public
 def http_get(url):
     """`{"status": …, "body": …}`."""
-    return ask(request("http_get", {"url": url}))
+    return ask(HTTP_GET, url)

@@ -12,7 +12,7 @@ import sys
 from binascii import a2b_base64, b2a_base64
 
 import absent
-from host import ConnectionFailedError, HostError, ask, request
+from host import ConnectionFailedError, HostError, ask
 
 END = b"\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
@@ -204,7 +204,7 @@ class Message:
         if timeout is not None:
             args["timeout"] = timeout
         try:
-            answer = ask(request("http_request", args))
+            answer = ask("http_request", args)
         except HostError as error:
             if isinstance(error, OSError):
                 failed = error

@@ -1,7 +1,7 @@
 //! The functions that every run may have, if they are granted.
 
 use super::{Fs, HostError, HostErrorKind, HostFunctions, Http, Kv, Packages, fs, kv};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 
 /// What the built-in functions need of a run.
@@ -21,9 +21,8 @@ pub(crate) struct Setting {
 /// Those that `setting` grants.
 pub(crate) fn functions(setting: &Setting) -> HostFunctions {
     let now = Arc::clone(&setting.unix_time);
-    let mut functions = HostFunctions::new().with("time_now", move |_: Map<String, Value>| {
-        Ok(now().as_secs_f64())
-    });
+    let time_now = move |_| Ok(Value::from(now().as_secs_f64()));
+    let mut functions = HostFunctions::new().quick("time_now", time_now);
     if let Some(kv) = &setting.kv {
         functions = kv::add(functions, kv);
     }

@@ -2,11 +2,13 @@
 //!
 //! A guest writes one request and a newline (JSON has none of its own), and
 //! reads the answer, which also ends in a newline, before it writes the next.
+//! What begins with a letter or `(`, which JSON doesn't, is a whole request in a
+//! [shorter form](super::short).
 //! The first channel of a run may have something to be read before that: what
 //! the guest has to run. A guest that was captured waiting for it finds it
 //! however it was woken, since nothing has to be written for it.
 
-use super::{Exchange, Functions, exchange::REPLY};
+use super::{Exchange, Functions, exchange::REPLY, short};
 use crate::engine::Pause;
 use std::{
     any::Any,
@@ -25,6 +27,10 @@ pub(crate) const DEVICE: &str = "/dev/host";
 /// Bytes of one request. Enough for a whole file's content in JSON; the host
 /// keeps the request and what it parses to.
 const MAX_REQUEST: usize = 64 << 20;
+
+/// What is answered to who reads before he has asked all of a question.
+const UNENDED: &[u8] =
+    b"{\"error\":\"invalid call format: the line has no end\",\"kind\":\"invalid\"}\n";
 
 /// An open `/dev/host`.
 pub(crate) struct Device {
@@ -66,6 +72,10 @@ impl Device {
         if channel.request.len() + bytes.len() > MAX_REQUEST {
             channel.request = Vec::new();
             return Err(Errno::Fbig.into());
+        }
+        if channel.request.is_empty() && bytes.first().is_some_and(|byte| short::begins(*byte)) {
+            channel.answer = std::io::Cursor::new(self.functions.answer_short(bytes));
+            return Ok(());
         }
         let end = bytes.iter().position(|byte| *byte == b'\n');
         channel
@@ -113,6 +123,10 @@ impl WasiFile for Device {
         let mut channel = self.channel();
         if let Some(begin) = channel.begin.take() {
             begin();
+        }
+        if !channel.request.is_empty() && channel.answer.get_ref().is_empty() {
+            channel.request = Vec::new();
+            channel.answer = std::io::Cursor::new(UNENDED.to_vec());
         }
         if let Some(exchange) = &self.exchange
             && channel.answer.get_ref().is_empty()

@@ -1,14 +1,14 @@
 //! The functions a run has, and how a request finds one.
 
-use super::{Exchange, HostError, HostErrorKind, HostFunctions, builtin, registry::Answer, weight};
+use super::{
+    Exchange, HostError, HostErrorKind, HostFunctions, batch::check_count, builtin,
+    registry::Answer, weight,
+};
 use serde_json::{Map, Value, json};
 use std::{
+    borrow::Cow,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// The host functions of one run, fixed when it starts.
@@ -30,13 +30,11 @@ pub(super) struct First {
     pub(super) exchange: Option<Arc<Exchange>>,
 }
 
-/// Requests that one batch may hold: the answers are kept until they are read.
-const MAX_BATCH: usize = 1024;
-
-/// Calls of one batch that run at the same time, a thread each. More would let
-/// a guest have the host make threads as it likes; they mostly wait for
-/// servers, so that it may be more than there are processors.
-const MAX_CONCURRENT: usize = 16;
+/// One call of a function.
+pub(super) struct Call {
+    pub(super) name: Cow<'static, str>,
+    pub(super) args: Map<String, Value>,
+}
 
 /// Requests up to this many bytes are parsed as they are: what little text can
 /// become, the host can hold.
@@ -44,11 +42,7 @@ const SMALL_REQUEST: usize = 256 << 10;
 
 /// Bytes that the values of one request may take in the host's memory, which
 /// may be eighty times those of their text.
-const MAX_PARSED: usize = 256 << 20;
-
-/// Bytes of answers after which a batch's further calls fail: all are kept until
-/// they are read. A request may have as many.
-const MAX_ANSWERS: usize = 64 << 20;
+pub(super) const MAX_PARSED: usize = 256 << 20;
 
 impl From<HostFunctions> for Functions {
     fn from(named: HostFunctions) -> Self {
@@ -86,78 +80,35 @@ impl Functions {
     /// [`HostErrorKind`]), with the request's `id` if it has one.
     pub(crate) fn answer(&self, request: &[u8]) -> Value {
         if request.len() > SMALL_REQUEST && weight::of_text(request) > MAX_PARSED {
-            let message = "the request has too many values; pass fewer at a time, or text";
-            return failed(&too_large(message));
+            return failed(&too_many_values());
         }
         match serde_json::from_slice(request) {
-            Ok(Value::Array(batch)) if batch.len() > MAX_BATCH => failed(&invalid(format!(
-                "a batch holds at most {MAX_BATCH} calls, and this one has {}",
-                batch.len()
-            ))),
-            Ok(Value::Array(batch)) => self.answer_all(batch),
-            Ok(call) => self.answer_one(call),
+            Ok(Value::Array(batch)) => match check_count(batch.len()) {
+                Ok(()) => self.answer_all(batch),
+                Err(error) => failed(&error),
+            },
+            Ok(mut call) => {
+                let id = take_id(&mut call);
+                let answer = parsed(call).and_then(|call| self.call_named(&call.name, call.args));
+                with_id(answered(answer), id)
+            }
             Err(error) => failed(&invalid(format!("invalid call format: {error}"))),
         }
     }
 
-    /// Each fails alone.
     fn answer_all(&self, batch: Vec<Value>) -> Value {
-        let calls: Vec<(Mutex<Option<Value>>, OnceLock<Value>)> = batch
-            .into_iter()
-            .map(|call| (Mutex::new(Some(call)), OnceLock::new()))
-            .collect();
-        let (next, answered) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let work = || {
-            while let Some((call, answer)) = calls.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let call = call.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let given = match call {
-                    Some(call) if answered.load(Ordering::Relaxed) < MAX_ANSWERS => {
-                        self.answer_one(call)
-                    }
-                    Some(mut call) => with_id(
-                        failed(&too_large("the answers before it are too large together")),
-                        call.get_mut("id").map(Value::take),
-                    ),
-                    None => continue,
-                };
-                answered.fetch_add(weight::of_value(&given), Ordering::Relaxed);
-                let _ = answer.set(given);
-            }
-        };
-        thread::scope(|scope| {
-            for _ in 1..calls.len().min(MAX_CONCURRENT) {
-                // Without a thread those that there are do more each.
-                let name = "dormouse-call".to_owned();
-                let _ = thread::Builder::new().name(name).spawn_scoped(scope, work);
-            }
-            work();
-        });
-        let unanswered = || failed(&HostError::from("the call was not answered"));
-        calls
-            .into_iter()
-            .map(|(_, answer)| answer.into_inner().unwrap_or_else(unanswered))
+        let (ids, calls): (Vec<_>, Vec<_>) = (batch.into_iter())
+            .map(|mut call| (take_id(&mut call), parsed(call)))
+            .unzip();
+        let answers = self.call_all(calls).into_iter().zip(ids);
+        answers
+            .map(|(answer, id)| with_id(answered(answer), id))
             .collect()
     }
 
-    fn answer_one(&self, mut call: Value) -> Value {
-        let id = call.get_mut("id").map(Value::take);
-        let answer = match self.call(call) {
-            Ok(data) => json!({ "data": data }),
-            Err(error) => failed(&error),
-        };
-        with_id(answer, id)
-    }
-
-    fn call(&self, mut call: Value) -> Answer {
-        let args = match call.get_mut("args").map(Value::take) {
-            None | Some(Value::Null) => Map::new(),
-            Some(Value::Object(args)) => args,
-            Some(_) => return Err(invalid("invalid call format: \"args\" must be an object")),
-        };
-        let Some(name) = call.get("fn").and_then(Value::as_str) else {
-            return Err(invalid("invalid call format: \"fn\" must name a function"));
-        };
-        self.call_named(name, args)
+    /// Whether the function `name` waits for nothing.
+    pub(super) fn is_quick(&self, name: &str) -> bool {
+        self.named.is_quick(name)
     }
 
     /// Calls the function `name`.
@@ -173,11 +124,35 @@ impl Functions {
     }
 }
 
+/// The call that a request in JSON asks for.
+pub(super) fn parsed(mut call: Value) -> Result<Call, HostError> {
+    let args = match call.get_mut("args").map(Value::take) {
+        None | Some(Value::Null) => Map::new(),
+        Some(Value::Object(args)) => args,
+        Some(_) => return Err(invalid("invalid call format: \"args\" must be an object")),
+    };
+    match call.get_mut("fn").map(Value::take) {
+        Some(Value::String(name)) => Ok(Call {
+            name: Cow::Owned(name),
+            args,
+        }),
+        _ => Err(invalid(
+            "invalid call format: \"fn\" must name a function",
+        )),
+    }
+}
+
+fn take_id(call: &mut Value) -> Option<Value> {
+    call.get_mut("id").map(Value::take)
+}
+
 fn invalid(message: impl Into<String>) -> HostError {
     HostError::new(HostErrorKind::Invalid, message)
 }
 
-fn too_large(message: &str) -> HostError {
+/// Why a request is not read whose values weigh more than [`MAX_PARSED`].
+pub(super) fn too_many_values() -> HostError {
+    let message = "the request has too many values; pass fewer at a time, or text";
     HostError::new(HostErrorKind::TooLarge, message)
 }
 
@@ -189,6 +164,14 @@ fn with_id(mut answer: Value, id: Option<Value>) -> Value {
     answer
 }
 
+/// The answer in JSON.
+pub(super) fn answered(answer: Answer) -> Value {
+    match answer {
+        Ok(data) => json!({ "data": data }),
+        Err(error) => failed(&error),
+    }
+}
+
 /// The answer that a guest gets of `error`.
 pub(crate) fn failed(error: &HostError) -> Value {
     json!({ "error": error.message(), "kind": error.kind().word() })
@@ -197,7 +180,6 @@ pub(crate) fn failed(error: &HostError) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Barrier;
 
     type Args = Map<String, Value>;
 
@@ -232,26 +214,6 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_runs_at_the_same_time() {
-        let all_there = Barrier::new(MAX_CONCURRENT);
-        let functions = Functions::from(HostFunctions::new().with("meet", move |_: Args| {
-            all_there.wait();
-            Ok(())
-        }));
-        let batch = vec![json!({"fn": "meet"}); MAX_CONCURRENT];
-        let answers = functions.answer(Value::from(batch).to_string().as_bytes());
-        assert_eq!(answers, json!(vec![json!({"data": null}); MAX_CONCURRENT]));
-    }
-
-    #[test]
-    fn a_batch_too_large_is_refused() {
-        let batch = vec![json!({"fn": "echo"}); MAX_BATCH + 1];
-        let answer = functions().answer(Value::from(batch).to_string().as_bytes());
-        let message = answer["error"].as_str().expect("an error");
-        assert!(message.contains("at most 1024"), "{message}");
-    }
-
-    #[test]
     fn a_request_of_too_many_values_is_refused_before_it_is_parsed() {
         let of = |values: String| format!(r#"{{"fn": "echo", "args": {{"x": [{values}0]}}}}"#);
         for part in ["0,", "[],", r#"{"":0},"#] {
@@ -261,19 +223,6 @@ mod tests {
         let text = format!("\"{}\",", ",{".repeat(5 << 20));
         let answer = functions().answer(of(text).as_bytes());
         assert_eq!(answer["data"]["x"][1], 0);
-    }
-
-    #[test]
-    fn a_batch_of_large_answers_is_answered_in_part() {
-        let large = |_: Args| Ok("x".repeat(8 << 20));
-        let functions = Functions::from(HostFunctions::new().with("large", large));
-        let batch = vec![json!({"fn": "large", "id": 7}); 100];
-        let answer = functions.answer(Value::from(batch).to_string().as_bytes());
-        let answers = answer.as_array().expect("an answer each");
-        let given = answers.iter().filter(|answer| answer["data"].is_string());
-        assert!((8..8 + MAX_CONCURRENT).contains(&given.count()));
-        assert_eq!(answers[99]["kind"], "too_large");
-        assert!(answers.iter().all(|answer| answer["id"] == 7));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! has, which answers its requests, single or in batches. Guests reach it
 //! through `/dev/host`, a [`Device`], or through an import of their engine's.
 
+mod batch;
 mod builtin;
 mod device;
 mod error;
@@ -13,9 +14,12 @@ mod exchange;
 mod fs;
 mod functions;
 mod http;
+mod known;
 mod kv;
+mod marshal;
 mod packages;
 mod registry;
+mod short;
 mod weight;
 
 pub(crate) use builtin::{Setting, functions};
@@ -25,6 +29,7 @@ pub(crate) use exchange::Exchange;
 pub(crate) use fs::{FileError, FileInfo, Files, Fs};
 pub(crate) use functions::{Functions, failed};
 pub(crate) use http::Http;
+pub(crate) use known::known;
 pub(crate) use kv::Kv;
 pub(crate) use packages::Packages;
 pub use registry::HostFunctions;

@@ -10,6 +10,13 @@ pub(super) type Answer = Result<Value, HostError>;
 
 type Function = dyn Fn(Map<String, Value>) -> Answer + Send + Sync;
 
+#[derive(Clone)]
+struct Named {
+    function: Arc<Function>,
+    /// Whether it waits for nothing, neither a server nor a disk.
+    is_quick: bool,
+}
+
 /// Functions of the host that a guest may call by name, with arguments by name:
 /// `dormouse.call("greet", name="x")` in Python, `call("greet", {name: "x"})` in
 /// JavaScript. Clones share the functions.
@@ -28,7 +35,7 @@ type Function = dyn Fn(Map<String, Value>) -> Answer + Send + Sync;
 /// ```
 #[derive(Clone, Default)]
 pub struct HostFunctions {
-    named: BTreeMap<Cow<'static, str>, Arc<Function>>,
+    named: BTreeMap<Cow<'static, str>, Named>,
 }
 
 impl HostFunctions {
@@ -62,7 +69,28 @@ impl HostFunctions {
                 HostError::from(format!("internal: failed to marshal response: {error}"))
             })
         };
-        self.named.insert(name, Arc::new(typed));
+        self.named.insert(
+            name,
+            Named {
+                function: Arc::new(typed),
+                is_quick: false,
+            },
+        );
+        self
+    }
+
+    /// Adds a `function` that waits for nothing: in a batch it is not worth a
+    /// thread.
+    #[must_use]
+    pub(super) fn quick(
+        mut self,
+        name: &'static str,
+        function: impl Fn(Map<String, Value>) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        let function = Arc::new(function);
+        let is_quick = true;
+        let named = Named { function, is_quick };
+        self.named.insert(Cow::Borrowed(name), named);
         self
     }
 
@@ -71,7 +99,7 @@ impl HostFunctions {
     pub(crate) fn and(mut self, others: &Self) -> Self {
         let others = others.named.iter();
         self.named
-            .extend(others.map(|(name, function)| (name.clone(), Arc::clone(function))));
+            .extend(others.map(|(name, named)| (name.clone(), named.clone())));
         self
     }
 
@@ -81,7 +109,11 @@ impl HostFunctions {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Function> {
-        self.named.get(name).map(|function| &**function)
+        self.named.get(name).map(|named| &*named.function)
+    }
+
+    pub(super) fn is_quick(&self, name: &str) -> bool {
+        self.named.get(name).is_none_or(|named| named.is_quick)
     }
 }
 

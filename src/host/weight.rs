@@ -7,10 +7,10 @@
 use serde_json::Value;
 
 /// Bytes of a parsed value, wherever it is.
-const VALUE: usize = size_of::<Value>();
+pub(super) const VALUE: usize = size_of::<Value>();
 
 /// Bytes of what an object allocates for its first entries.
-const OBJECT: usize = 11 * (size_of::<String>() + VALUE) + 32;
+pub(super) const OBJECT: usize = 11 * (size_of::<String>() + VALUE) + 32;
 
 /// Bytes that the values in `text` will take, beside those of their strings.
 pub(super) fn of_text(text: &[u8]) -> usize {

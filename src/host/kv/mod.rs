@@ -214,8 +214,17 @@ type Args = Map<String, Value>;
 /// The functions that reach `kv`.
 pub(super) fn add(functions: HostFunctions, kv: &Arc<Kv>) -> HostFunctions {
     let [get, set, delete, keys] = std::array::from_fn(|_| Arc::clone(kv));
-    functions
-        .with("kv_get", move |mut args: Args| {
+    let set = move |mut args: Args| {
+        let key = key_of(&mut args)?;
+        let value = args.get("value").ok_or_else(|| required("value"))?;
+        set.set(key, value).map(|()| Value::from(OK))
+    };
+    let delete = move |mut args: Args| {
+        let deleted = delete.delete(key_of(&mut args)?);
+        deleted.map(|()| Value::from(OK))
+    };
+    let functions = functions
+        .quick("kv_get", move |mut args| {
             let key = key_of(&mut args)?;
             // A null that was kept is not a value that is missing.
             Ok(match get.get(&key)? {
@@ -223,15 +232,13 @@ pub(super) fn add(functions: HostFunctions, kv: &Arc<Kv>) -> HostFunctions {
                 None => args.remove("default").unwrap_or_default(),
             })
         })
-        .with("kv_set", move |mut args: Args| {
-            let key = key_of(&mut args)?;
-            let value = args.get("value").ok_or_else(|| required("value"))?;
-            set.set(key, value).map(|()| OK)
-        })
-        .with("kv_delete", move |mut args: Args| {
-            delete.delete(key_of(&mut args)?).map(|()| OK)
-        })
-        .with("kv_keys", move |_: Args| keys.keys())
+        .quick("kv_keys", move |_| keys.keys().map(Value::from));
+    if kv.file.is_some() {
+        // They wait for the disk.
+        functions.with("kv_set", set).with("kv_delete", delete)
+    } else {
+        functions.quick("kv_set", set).quick("kv_delete", delete)
+    }
 }
 
 /// What a function answers that has nothing to tell.

@@ -13,29 +13,10 @@ use super::{
 };
 use crate::{
     HostError,
-    host::{Functions, failed},
+    host::{Functions, failed, known},
 };
 use serde_json::{Map, Number, Value};
 use std::sync::Arc;
-
-/// Functions whose arguments come as they are, and the names of those. The
-/// guest calls them by their place here: `KNOWN` in `calls.js`.
-const KNOWN: &[(&str, &[&str])] = &[
-    ("time_now", &[]),
-    ("kv_get", &["key"]),
-    ("kv_set", &["key", "value"]),
-    ("kv_delete", &["key"]),
-    ("kv_keys", &[]),
-    ("http_get", &["url"]),
-    ("fs_read", &["path"]),
-    ("fs_write", &["path", "content"]),
-    ("fs_list", &["path"]),
-    ("fs_exists", &["path"]),
-    ("fs_mkdir", &["path"]),
-    ("fs_remove", &["path"]),
-    ("fs_stat", &["path"]),
-    ("install_pkg", &["name", "version"]),
-];
 
 /// Integers that a number of JavaScript's stands for exactly.
 const MAX_INTEGER: f64 = 9_007_199_254_740_991.0;
@@ -50,7 +31,7 @@ pub(super) fn call(call: &mut Call<'_>) -> Result<Answer, Failure> {
 pub(super) fn ask(call: &mut Call<'_>) -> Result<Answer, Failure> {
     let Some((name, params)) = usize::try_from(call.integer(0)?)
         .ok()
-        .and_then(|place| KNOWN.get(place))
+        .and_then(known)
     else {
         return Err(Failure::Type("there is no such function".to_owned()));
     };
