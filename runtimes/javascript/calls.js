@@ -90,17 +90,25 @@
 
   // Calls that wait to be sent, oldest first.
   let queue = [];
+  // No fewer than those of them that are yet to be sent.
+  let unsent = 0;
 
   // Queues a call; `convert` makes what the promise is fulfilled with of what
   // the host answers. What it returns can be dropped before it is sent.
-  const enqueue = (request, convert) => {
-    const call = { request, convert, error: new HostError() };
+  const pending = (request, convert) => {
+    const call = { request, convert, promise: undefined, resolve: undefined, reject: undefined, answer: undefined, error: undefined };
     call.promise = new P.Promise((resolve, reject) => {
       call.resolve = resolve;
       call.reject = reject;
     });
     queue[queue.length] = call;
     queued[0] = queue.length;
+    return call;
+  };
+  const enqueue = (request, convert) => {
+    const call = pending(request, convert);
+    call.error = new HostError();
+    unsent++;
     return call;
   };
   internals.enqueue = enqueue;
@@ -115,6 +123,26 @@
     }
   };
   internals.callLater = (name, args = undefined, convert = undefined) => later(requestTo, name, args, convert);
+
+  // A call with a text as its argument, or none. Of a function that waits for
+  // nothing it is made here, unless others are queued that come before it: so it
+  // costs no JSON, and no error that nobody gets to see. The promise is settled
+  // with the others, or else who awaits it again and again would stop timers.
+  internals.askLater = (place, text, convert) => {
+    const answer = unsent === 0 && typeof text === 'string' ? host.ask_quick(place, text) : undefined;
+    if (answer === undefined) {
+      const [name, param] = KNOWN[place];
+      return internals.callLater(name, { __proto__: null, [param]: text }, convert);
+    }
+    const call = pending(undefined, convert);
+    if (answered[0] === PLAIN) call.answer = { __proto__: null, data: answer };
+    else if (answered[0] === JSON_TEXT) call.answer = { __proto__: null, data: P.parse(answer) };
+    else {
+      call.answer = P.parse(answer);
+      call.error = new HostError();
+    }
+    return call.promise;
+  };
 
   internals.drop = (call, reason) => {
     call.request = undefined; // it stays in the queue, and is left out
@@ -137,10 +165,12 @@
   // program has nothing else to do.
   internals.flush = () => {
     const calls = [];
+    const made = [];
     const requests = [];
     let next = 0;
     let text = 0;
     for (; next < queue.length && calls.length < MAX_BATCH && text < MAX_TEXT; next++) {
+      if (queue[next].answer !== undefined) made[made.length] = queue[next];
       if (queue[next].request === undefined) continue;
       text += queue[next].request.length;
       requests[calls.length] = queue[next].request;
@@ -148,6 +178,8 @@
     }
     queue = next < queue.length ? P.arraySlice(queue, next) : [];
     queued[0] = queue.length;
+    unsent = queue.length;
+    for (let i = 0; i < made.length; i++) settle(made[i], made[i].answer);
     if (calls.length === 0) return;
     const answers = P.parse(host.call(`[${P.join(requests, ',')}]`));
     const left = [];
@@ -158,13 +190,13 @@
     }
     for (let i = 0; i < queue.length; i++) left[left.length] = queue[i];
     queue = left;
-    queued[0] = queue.length;
+    queued[0] = unsent = queue.length;
   };
 
   // What a piece of a session leaves unsent when it ends by an error.
   internals.clearCalls = () => {
     queue = [];
-    queued[0] = 0;
+    queued[0] = unsent = 0;
   };
 
   const { callNow } = internals;

@@ -3,7 +3,7 @@
 (host, internals) => {
   'use strict';
   const P = internals.primordials;
-  const { ask, callLater, id } = internals;
+  const { ask, askLater, callLater, id } = internals;
 
   // A value's JSON text.
   function jsonOf(value, indent) {
@@ -19,7 +19,7 @@
     set: (name, value) => ask(id.kv_set, name, value ?? null),
     delete: (name) => ask(id.kv_delete, name),
     keys: () => ask(id.kv_keys),
-    asyncGet: (name, fallback = null) => callLater('kv_get', key(name), (value) => value ?? fallback),
+    asyncGet: (name, fallback = null) => askLater(id.kv_get, name, (value) => value ?? fallback),
     asyncSet: (name, value) => callLater('kv_set', entry(name, value)),
     asyncDelete: (name) => callLater('kv_delete', key(name)),
     asyncKeys: () => callLater('kv_keys'),

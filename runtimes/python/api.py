@@ -142,10 +142,10 @@ class Kv:
         """The value of `key`, or `default` if it has none."""
         part = None
         try:
-            if default is None and type(key) is str:
+            if default is None:
                 # As `ask` does, in which half of the time would go.
                 channel = host.channel
-                write(channel, f"B{key}".encode())
+                write(channel, ("B" + key).encode())
                 part = read(channel, FIRST)
                 return loads(part)
         except Exception:
@@ -180,7 +180,7 @@ class Kv:
             if default is not None:
                 value = await ask_later(KV_GET_OR, key, MISSING)
             elif type(key) is str:
-                value = await later(f"B{key}".encode(), (KV_GET, key))
+                value = await later(("B" + key).encode(), (KV_GET, key))
             else:
                 value = await ask_later(KV_GET, key)
         except BaseException as error:

@@ -107,7 +107,7 @@ impl Functions {
     }
 
     /// Whether the function `name` waits for nothing.
-    pub(super) fn is_quick(&self, name: &str) -> bool {
+    pub(crate) fn is_quick(&self, name: &str) -> bool {
         self.named.is_quick(name)
     }
 

@@ -208,3 +208,88 @@ fn as_value(item: Item<'_>) -> Option<Value> {
         Item::Bytes(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::HostFunctions;
+    use serde_json::json;
+
+    fn functions() -> Functions {
+        HostFunctions::new()
+            .quick("kv_get", |args| Ok(args.into()))
+            .quick("time_now", |args| Ok(args.len().into()))
+            .quick("deep", |_| Ok((0..100).fold(json!(1), |value, _| json!([value]))))
+            .quick("fail", |_| Err("no".into()))
+            .into()
+    }
+
+    fn answer(request: &[u8]) -> String {
+        String::from_utf8_lossy(&functions().answer_short(request)).into_owned()
+    }
+
+    const ECHO: &str = "{z\x03keyz\x01a0\n";
+
+    #[test]
+    fn a_letter_and_a_text_are_a_call() {
+        assert_eq!(answer(b"Ba"), ECHO);
+        assert_eq!(answer(b"Ba\n"), "{z\x03keyz\x02a\n0\n");
+        assert_eq!(answer(b"A"), "i\0\0\0\0\n");
+        for request in [&b"Ax"[..], b"Z", b"Za", b"B\xff"] {
+            let answer = answer(request);
+            assert!(answer.starts_with("!{\"error\":\"invalid call format"));
+            assert!(answer.ends_with("}\n"), "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_tuple_is_a_call() {
+        assert_eq!(answer(b"(\x02\0\0\0i\x01\0\0\0u\x01\0\0\0a"), ECHO);
+        let named = b"(\x02\0\0\0u\x06\0\0\0kv_get{u\x03\0\0\0keyu\x01\0\0\0a0";
+        assert_eq!(answer(named), ECHO);
+        let fails = b"(\x02\0\0\0u\x04\0\0\0fail{0";
+        assert_eq!(answer(fails), "!{\"error\":\"no\",\"kind\":\"failed\"}\n");
+        let deep = answer(b"(\x02\0\0\0u\x04\0\0\0deep{0");
+        assert!(deep.starts_with("!{\"data\":[[[["), "{deep}");
+        for request in [
+            &b"("[..],
+            b"(\x01\0\0\0u\x06\0\0\0kv_get",
+            b"(\x02\0\0\0g\0\0\0\0\0\0\0\0N",
+            b"(\x02\0\0\0i\x01\0\0\0s\x01\0\0\0a",
+            b"(\x02\0\0\0i\x01\0\0\0u\x01\0\0\0aN",
+            b"(\x02\0\0\0i\x01\0\0\0.",
+        ] {
+            assert_eq!(answer(request), "?\n", "{request:?}");
+        }
+    }
+
+    #[test]
+    fn a_tuple_of_requests_is_a_batch() {
+        let pieces: [&[u8]; 6] = [
+            b"Ba",
+            b"{\"fn\":\"kv_get\",\"args\":{\"key\":\"a\"}}\n",
+            b"(\x02\0\0\0u\x04\0\0\0fail{0",
+            b"(\x02\0\0\0i\x01\0\0\0.",
+            b"nonsense",
+            b"(\0\0\0\0",
+        ];
+        let mut request = b"(\x06\0\0\0".to_vec();
+        for piece in pieces {
+            request.push(b's');
+            request.extend(u32::try_from(piece.len()).unwrap_or(0).to_le_bytes());
+            request.extend(piece);
+        }
+        let answer = answer(&request);
+        let echo = ECHO.trim_end();
+        let start = format!("[\x06\0\0\0{echo}{echo}(\x02\0\0\0z\x02noz\x06failed(\0\0\0\0");
+        assert!(answer.starts_with(&start), "{answer:?}");
+        assert_eq!(answer.matches("invalid call format").count(), 2);
+    }
+
+    #[test]
+    fn requests_that_weigh_too_much_are_refused() {
+        let mut request = b"(\x02\0\0\0i\x01\0\0\0[\0\0\0\x02".to_vec();
+        request.resize(request.len() + (32 << 20), b'N');
+        assert!(answer(&request).contains("too many values"));
+    }
+}

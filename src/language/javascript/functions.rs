@@ -24,6 +24,7 @@ pub(super) const FUNCTIONS: &[(&str, Function)] = &[
     ("line", files::line),
     ("write", files::write),
     ("ask", host_calls::ask),
+    ("ask_quick", host_calls::ask_quick),
     ("call", host_calls::call),
     ("monotonic", monotonic),
     ("proxy_target", proxy_target),

@@ -29,12 +29,27 @@ pub(super) fn call(call: &mut Call<'_>) -> Result<Answer, Failure> {
 
 /// One call: the place of a known function and its arguments.
 pub(super) fn ask(call: &mut Call<'_>) -> Result<Answer, Failure> {
-    let Some((name, params)) = usize::try_from(call.integer(0)?)
-        .ok()
+    let (name, params) = called(call)?;
+    ask_for(call, name, params)
+}
+
+/// The same if the function waits for nothing: others could go at the same time.
+pub(super) fn ask_quick(call: &mut Call<'_>) -> Result<Answer, Failure> {
+    let (name, params) = called(call)?;
+    if functions(call).is_quick(name) {
+        ask_for(call, name, params)
+    } else {
+        told(call, Answered::Again, Answer::Undefined)
+    }
+}
+
+fn called(call: &mut Call<'_>) -> Result<(&'static str, &'static [&'static str]), Failure> {
+    (usize::try_from(call.integer(0)?).ok())
         .and_then(known)
-    else {
-        return Err(Failure::Type("there is no such function".to_owned()));
-    };
+        .ok_or_else(|| Failure::Type("there is no such function".to_owned()))
+}
+
+fn ask_for(call: &mut Call<'_>, name: &str, params: &[&str]) -> Result<Answer, Failure> {
     let mut args = Map::new();
     for (index, param) in params.iter().enumerate() {
         let value = match call.plain_value(index + 1)? {
