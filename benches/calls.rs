@@ -1,6 +1,10 @@
 //! Round trips from a guest to the host's functions: a program that makes many
 //! calls, beside one that only counts as far.
 //!
+//! What a call costs is what the guest does for it: of Python's 33 µs for
+//! `kv.get` the host's part is less than 2. Of those that coroutines wait for,
+//! three quarters are the event loop's.
+//!
 //! ```sh
 //! cargo bench --bench calls
 //! ```

@@ -8,6 +8,7 @@ import functools
 import io
 import itertools
 import json
+import marshal
 import math
 import operator
 import random
@@ -292,7 +293,13 @@ def kernels(i):
     return big, total, word, turned, counts, sorted(counts.items(), key=lambda kv: -kv[1])[:3]
 
 
+def calls(i):
+    # What calls of the host's functions are made of.
+    asked = marshal.dumps((2, f"key{i}", [i, 1.5, None, True, "é", {"a": 1 << 40}]), 2)
+    return time_now(), marshal.loads(asked), ("B" + "key").encode()
+
+
 for i in range(N):
-    for work in (kernels, numbers, text, containers, objects, functions, failures, modules, compiled):
+    for work in (calls, kernels, numbers, text, containers, objects, functions, failures, modules, compiled):
         work(i)
 print("done")

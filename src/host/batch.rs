@@ -1,6 +1,8 @@
 //! Several calls at once.
 
-use super::{HostError, HostErrorKind, functions::Call, functions::Functions, registry::Answer, weight};
+use super::{
+    HostError, HostErrorKind, functions::Call, functions::Functions, registry::Answer, weight,
+};
 use std::{
     sync::{
         Mutex, OnceLock, PoisonError,

@@ -136,9 +136,7 @@ pub(super) fn parsed(mut call: Value) -> Result<Call, HostError> {
             name: Cow::Owned(name),
             args,
         }),
-        _ => Err(invalid(
-            "invalid call format: \"fn\" must name a function",
-        )),
+        _ => Err(invalid("invalid call format: \"fn\" must name a function")),
     }
 }
 

@@ -276,7 +276,16 @@ mod tests {
         for value in [
             json!(null),
             json!([true, false]),
-            json!([0, -1, i32::MAX, i32::MIN, 1_i64 << 31, i64::MIN, u64::MAX, 32768_u64 << 30]),
+            json!([
+                0,
+                -1,
+                i32::MAX,
+                i32::MIN,
+                1_i64 << 31,
+                i64::MIN,
+                u64::MAX,
+                32768_u64 << 30
+            ]),
             json!([0.5, -0.0, 1e300]),
             json!("ä\n\0"),
             json!({"ä": {"ö": [[], {}]}}),

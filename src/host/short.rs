@@ -219,7 +219,9 @@ mod tests {
         HostFunctions::new()
             .quick("kv_get", |args| Ok(args.into()))
             .quick("time_now", |args| Ok(args.len().into()))
-            .quick("deep", |_| Ok((0..100).fold(json!(1), |value, _| json!([value]))))
+            .quick("deep", |_| {
+                Ok((0..100).fold(json!(1), |value, _| json!([value])))
+            })
             .quick("fail", |_| Err("no".into()))
             .into()
     }

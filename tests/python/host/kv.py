@@ -75,4 +75,65 @@ loop.append(loop)
 fails(ValueError, "Circular reference", lambda: kv.set("k", loop))
 fails(TypeError, "missing 1 required positional argument", lambda: kv.set("k"))
 assert kv.get("k") is None
+
+# However long an answer is, and wherever it has what ends another.
+for size in (1, 190, 197, 198, 199, 200, 256, 9000):
+    for value in ("x" * size, "\n" * size, "\n" * (size // 2) + "é", [10] * (size // 4), {"\n": [size, "\n"]}):
+        assert kv.set("long", value) == "ok"
+        assert kv.get("long") == value, (size, value)
+kv.set("\n", "\n")
+assert kv.get("\n") == "\n" and "\n" in kv.keys()
+kv.delete("\n")
+for size in (65_520, 65_534):
+    kv.set("long", "\n" * (size // 2))
+    assert kv.get("long") == "\n" * (size // 2)
+names = [f"{name:05}" + "\n" * 200 for name in range(350)]
+for name in names:
+    kv.set(name, 0)
+assert [name for name in kv.keys() if name in set(names)] == names
+for name in names:
+    kv.delete(name)
+
+# What the shorter form does not have goes in the longer one.
+deep = 1
+for _ in range(100):
+    deep = [deep]
+for value, kept in (
+    ((1, (2,)), [1, [2]]),
+    ({1: 2, None: 3}, {"1": 2, "null": 3}),
+    (type("Text", (str,), {})("a"), "a"),
+    ([2**64 - 1, -(2**63), 2**70], [2**64 - 1, -(2**63), 2.0**70]),
+    (deep, deep),
+):
+    assert kv.set("odd", value) == "ok"
+    assert kv.get("odd") == kept, (value, kv.get("odd"))
+    asyncio.run(kv.async_set("odd", value))
+    assert asyncio.run(kv.async_get("odd")) == kept
+for key, value, kind in (
+    ("a", {1, 2}, TypeError),
+    ("a", b"x", TypeError),
+    ("a", ..., TypeError),
+    ("a", float("nan"), ValueError),
+    ("a", "\ud800", UnicodeEncodeError),
+    (b"a", 1, TypeError),
+    ("\ud800", 1, UnicodeEncodeError),
+    (5, 1, ValueError),
+):
+    for ask in (
+        lambda: kv.set(key, value),
+        lambda: asyncio.run(kv.async_set(key, value)),
+        *((lambda: kv.get(key), lambda: asyncio.run(kv.async_get(key))) if value == 1 else ()),
+    ):
+        try:
+            ask()
+        except kind:
+            pass
+        else:
+            raise AssertionError((key, value))
+try:
+    call(1, key="a")
+except ValueError as error:
+    assert "must name a function" in str(error), error
+else:
+    raise AssertionError("1 is no name")
 print("ok")
