@@ -20,7 +20,9 @@ use crate::{
 };
 use dormouse_snapshot::{
     Entry, Form, Guest, Hot, Instrumented, Point, Reference, Rewritten, State, Value, bound, mend,
+    promote,
 };
+use std::borrow::Cow;
 use wasmi::{Nullable, Ref, Val};
 
 /// Memory that the instrumentation may use for itself, beyond the guest's
@@ -78,7 +80,10 @@ pub(crate) fn capture(
         (None, None) => Point::import("dormouse", "snapshot_point"),
     };
     // What is made here is not looked at again when it wakes.
-    let wasm = mend(image.wasm_bytes()).map_err(refused)?;
+    let mut wasm = mend(image.wasm_bytes()).map_err(refused)?;
+    if image.guest_language().is_some() {
+        wasm = lean(wasm).map_err(refused)?;
+    }
     let instrumented = Instrumented::new(&wasm, &point).map_err(refused)?;
     let mut run = Run::start(&mut sandbox, &image, &instrumented, program)?;
     let (entry, state) = run.run_to(&point, &instrumented, program)?;
@@ -109,6 +114,15 @@ pub(crate) fn capture(
     }
     all.in_place = !request.portable && is_restorable(&all.module)?;
     Ok(all)
+}
+
+/// Does what a compiler would have done, for a guest of ours that was built
+/// without optimization.
+fn lean(wasm: Cow<'_, [u8]>) -> Result<Cow<'_, [u8]>, dormouse_snapshot::Error> {
+    Ok(match promote(&wasm)? {
+        Cow::Owned(promoted) => Cow::Owned(promoted),
+        Cow::Borrowed(_) => wasm,
+    })
 }
 
 impl Captured {

@@ -72,8 +72,9 @@
 //! Three passes are for starting fast: [`cover`](fn@cover) counts which code
 //! runs, [`outline`](fn@outline) cuts functions down to that, and
 //! [`split`](fn@split) keeps whole functions for when they are needed; `hot` lists
-//! those to be translated ahead ([`list`]). Apart from
-//! all of these, [`trace`](fn@trace) makes a module keep note of the function it
+//! those to be translated ahead ([`list`]). One is for running fast:
+//! [`promote`](fn@promote) keeps in locals what a compiler that did not optimize
+//! left in memory. Apart from all of these, [`trace`](fn@trace) makes a module keep note of the function it
 //! is in, to say where it trapped, [`mend`](fn@mend) keeps tail calls away from host
 //! functions, and [`bound`](fn@bound) has a guest ask the host, again and again, whether it
 //! may go on.
@@ -92,6 +93,7 @@ mod mend;
 mod names;
 mod outline;
 mod point;
+mod promote;
 mod resume;
 mod rewrite;
 mod source;
@@ -111,6 +113,7 @@ pub use mend::mend;
 pub use names::function_name;
 pub use outline::{Heat, Outlined, Worth, outline};
 pub use point::Point;
+pub use promote::promote;
 pub use rewrite::{CapturedMemory, Form, HOT, Hot, Rewritten};
 pub use split::{COLD, COLD_TABLE, LINKED, LOADED, MAIN, split};
 pub use state::{Entry, State};
