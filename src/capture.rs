@@ -19,8 +19,8 @@ use crate::{
     program::Entry as ProgramEntry,
 };
 use dormouse_snapshot::{
-    Entry, Form, Guest, Hot, Instrumented, Point, Reference, Rewritten, State, Value, bound, mend,
-    promote,
+    Entry, Form, Guest, Hot, Instrumented, Point, Reference, Rewritten, State, Value, bound,
+    coalesce, inline, mend, promote,
 };
 use std::borrow::Cow;
 use wasmi::{Nullable, Ref, Val};
@@ -119,10 +119,12 @@ pub(crate) fn capture(
 /// Does what a compiler would have done, for a guest of ours that was built
 /// without optimization.
 fn lean(wasm: Cow<'_, [u8]>) -> Result<Cow<'_, [u8]>, dormouse_snapshot::Error> {
-    Ok(match promote(&wasm)? {
-        Cow::Owned(promoted) => Cow::Owned(promoted),
-        Cow::Borrowed(_) => wasm,
-    })
+    let promoted = match promote(&wasm)? {
+        Cow::Owned(promoted) => promoted,
+        Cow::Borrowed(_) => return Ok(wasm),
+    };
+    let inlined = inline(&promoted)?;
+    Ok(Cow::Owned(coalesce(&inlined)?.into_owned()))
 }
 
 impl Captured {

@@ -72,9 +72,11 @@
 //! Three passes are for starting fast: [`cover`](fn@cover) counts which code
 //! runs, [`outline`](fn@outline) cuts functions down to that, and
 //! [`split`](fn@split) keeps whole functions for when they are needed; `hot` lists
-//! those to be translated ahead ([`list`]). One is for running fast:
-//! [`promote`](fn@promote) keeps in locals what a compiler that did not optimize
-//! left in memory. Apart from all of these, [`trace`](fn@trace) makes a module keep note of the function it
+//! those to be translated ahead ([`list`]). Three are for running fast, and make
+//! up for a compiler that did not optimize: [`promote`](fn@promote) turns variables
+//! in memory into locals, [`inline`](fn@inline) puts small functions in the place of
+//! calls of them, and [`coalesce`](fn@coalesce) has functions use fewer locals. Apart
+//! from all of these, [`trace`](fn@trace) makes a module keep note of the function it
 //! is in, to say where it trapped, [`mend`](fn@mend) keeps tail calls away from host
 //! functions, and [`bound`](fn@bound) has a guest ask the host, again and again, whether it
 //! may go on.
@@ -83,11 +85,13 @@
 mod analysis;
 mod appended;
 mod bound;
+mod coalesce;
 mod cover;
 mod error;
 mod guest;
 mod helpers;
 mod hot;
+mod inline;
 mod instrument;
 mod mend;
 mod names;
@@ -104,10 +108,12 @@ mod types;
 mod valid;
 
 pub use bound::{Bounded, TICK, bound};
+pub use coalesce::coalesce;
 pub use cover::{COVERAGE, counts, cover, entries};
 pub use error::Error;
 pub use guest::{Guest, Reference, Value};
 pub use hot::list;
+pub use inline::inline;
 pub use instrument::Instrumented;
 pub use mend::mend;
 pub use names::function_name;
