@@ -1,16 +1,23 @@
-//! Keeping tail calls away from host functions.
+//! Saying otherwise what the interpreter gets wrong.
+//!
+//! Valid modules may use any of this, so hostile ones could end the host's
+//! process, and honest ones get wrong results. What they do can be said otherwise.
 //!
 //! An interpreter may take its own frames for what a tail-called host function
 //! leaves behind: wasmi 2.0.0 does, if the caller has no locals, and reads from
-//! address zero. Such modules are valid, so hostile ones could end the host's
-//! process. What they do can be said otherwise:
+//! address zero. So:
 //!
 //! - A tail call of an import becomes a call of it and a return: a host function
 //!   needs no room on the guest's stack that the caller could have given it.
 //! - References to imports, through which tail calls could reach them, become
 //!   references to functions that call them.
+//!
+//! What `select` does with comparisons is in `select`.
+
+mod select;
 
 use crate::{Error, source::Source};
+use select::{Instead, instead, is_select};
 use std::borrow::Cow;
 use wasm_encoder::{
     CodeSection, CustomSection, Function, FunctionSection, Instruction, Module,
@@ -19,17 +26,23 @@ use wasm_encoder::{
 use wasmparser::{FunctionBody, FunctionSectionReader, Operator, Parser};
 
 /// Rewrites `wasm`, a valid core module, so that no tail call reaches a host
-/// function. One without tail calls stays as it is.
+/// function, and nothing is selected by a comparison with zero. One without these
+/// stays as it is.
 ///
 /// # Errors
 ///
 /// When `wasm` is not a well-formed core module.
 pub fn mend(wasm: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
     let source = Source::parse_image(wasm)?;
-    if !has_tail_calls(&source)? {
+    let faults = Faults::of(&source)?;
+    if !faults.tail_calls && !faults.selects {
         return Ok(Cow::Borrowed(wasm));
     }
-    let imports = source.imported_functions;
+    // Without tail calls nothing is to be put in the place of imports.
+    let imports = match faults.tail_calls {
+        true => source.imported_functions,
+        false => 0,
+    };
     let mut mender = Mender {
         imports: source.functions[..imports as usize].to_vec(),
         params: (0..imports)
@@ -43,15 +56,36 @@ pub fn mend(wasm: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
     Ok(Cow::Owned(module.finish()))
 }
 
-fn has_tail_calls(source: &Source<'_>) -> Result<bool, Error> {
-    for function in &source.defined {
-        for operator in function.body.get_operators_reader()? {
-            if let Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } = operator? {
-                return Ok(true);
+/// How many operators before a `select` tell what it selects by.
+const LOOKBACK: usize = 2;
+
+/// What there is to mend.
+#[derive(Default)]
+struct Faults {
+    tail_calls: bool,
+    selects: bool,
+}
+
+impl Faults {
+    fn of(source: &Source<'_>) -> Result<Self, Error> {
+        let mut faults = Self::default();
+        for function in &source.defined {
+            let mut last = [None, None];
+            for operator in function.body.get_operators_reader()? {
+                let operator = operator?;
+                if let Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } = operator
+                {
+                    faults.tail_calls = true;
+                }
+                if let ([before, Some(compared)], true) = (&last, is_select(&operator)) {
+                    faults.selects |= instead(before.as_ref(), compared).is_some();
+                }
+                let [_, latest] = last;
+                last = [latest, Some(operator)];
             }
         }
+        Ok(faults)
     }
-    Ok(false)
 }
 
 struct Mender {
@@ -67,6 +101,57 @@ struct Mender {
 impl Mender {
     fn is_import(&self, index: u32) -> bool {
         (index as usize) < self.imports.len()
+    }
+
+    /// Puts `operators`, which a `select` comes behind, into `function` where they
+    /// end in what it gets wrong.
+    fn compare_otherwise(
+        &mut self,
+        function: &mut Function,
+        operators: &mut Vec<Operator<'_>>,
+    ) -> Result<(), reencode::Error> {
+        let found = match &operators[..] {
+            [.., before, compared] => instead(Some(before), compared),
+            [compared] => instead(None, compared),
+            [] => None,
+        };
+        let Some(found) = found else { return Ok(()) };
+        let dropped = match found {
+            Instead::Below(dropped) | Instead::Above(dropped) => 1 + dropped,
+            Instead::Lowest => 0,
+        };
+        operators.truncate(operators.len() - dropped);
+        for operator in operators.drain(..) {
+            self.emit(function, operator)?;
+        }
+        let (constant, operator) = match found {
+            Instead::Below(_) => (1, Instruction::I32LtU),
+            Instead::Above(_) => (0, Instruction::I32GtU),
+            Instead::Lowest => (1, Instruction::I32And),
+        };
+        function.instruction(&Instruction::I32Const(constant));
+        function.instruction(&operator);
+        Ok(())
+    }
+
+    fn emit(
+        &mut self,
+        function: &mut Function,
+        operator: Operator<'_>,
+    ) -> Result<(), reencode::Error> {
+        match operator {
+            Operator::ReturnCall { function_index } if self.is_import(function_index) => {
+                function.instruction(&Instruction::Call(function_index));
+                function.instruction(&Instruction::Return);
+            }
+            Operator::RefFunc { function_index } => {
+                function.instruction(&Instruction::RefFunc(self.referred(function_index)));
+            }
+            operator => {
+                function.instruction(&self.instruction(operator)?);
+            }
+        }
+        Ok(())
     }
 
     /// What a reference to function `index` becomes one to.
@@ -141,19 +226,21 @@ impl Reencode for Mender {
         body: FunctionBody<'_>,
     ) -> Result<(), reencode::Error> {
         let mut function = self.new_function_with_parsed_locals(&body)?;
+        let mut operators = Vec::new();
         for operator in body.get_operators_reader()? {
-            match operator? {
-                Operator::ReturnCall { function_index } if self.is_import(function_index) => {
-                    function.instruction(&Instruction::Call(function_index));
-                    function.instruction(&Instruction::Return);
-                }
-                Operator::RefFunc { function_index } => {
-                    function.instruction(&Instruction::RefFunc(self.referred(function_index)));
-                }
-                operator => {
-                    function.instruction(&self.instruction(operator)?);
-                }
+            let operator = operator?;
+            if is_select(&operator) {
+                self.compare_otherwise(&mut function, &mut operators)?;
             }
+            operators.push(operator);
+            // What a comparison is made of must be at hand.
+            if operators.len() > LOOKBACK {
+                let operator = operators.remove(0);
+                self.emit(&mut function, operator)?;
+            }
+        }
+        for operator in operators {
+            self.emit(&mut function, operator)?;
         }
         code.function(&function);
         Ok(())
