@@ -124,7 +124,9 @@ fn lean(wasm: Cow<'_, [u8]>) -> Result<Cow<'_, [u8]>, dormouse_snapshot::Error> 
         Cow::Borrowed(_) => return Ok(wasm),
     };
     let inlined = inline(&promoted)?;
-    Ok(Cow::Owned(coalesce(&inlined)?.into_owned()))
+    let lean = coalesce(&inlined)?;
+    // What came next to each other may have to be said otherwise now.
+    Ok(Cow::Owned(mend(&lean)?.into_owned()))
 }
 
 impl Captured {

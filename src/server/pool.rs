@@ -161,8 +161,9 @@ impl Pool {
     pub(crate) fn cut_all(&self, reason: Reason) -> Vec<String> {
         let all: Vec<Label> = {
             let state = self.0.lock();
+            // What runs makes room when it is cut: nothing that waits may take it.
             let waiting = state.waiting.iter().map(|job| &job.label);
-            state.running.values().chain(waiting).cloned().collect()
+            waiting.chain(state.running.values()).cloned().collect()
         };
         all.into_iter()
             .filter(|label| label.cut.reason().is_none())
