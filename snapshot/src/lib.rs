@@ -84,6 +84,7 @@
 
 mod analysis;
 mod appended;
+mod bodies;
 mod bound;
 mod coalesce;
 mod cover;

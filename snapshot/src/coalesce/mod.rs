@@ -23,17 +23,18 @@ mod tidy;
 
 use crate::{
     Error,
+    bodies::replaced,
     source::{Defined, Source},
 };
 use code::{Code, Op};
 use colour::Places;
 use flow::Flow;
-use std::{borrow::Cow, ops::Range};
+use std::borrow::Cow;
 use wasm_encoder::{
-    CodeSection, CustomSection, Encode, Instruction, Module, RawSection,
+    Encode, Instruction,
     reencode::{Reencode, RoundtripReencoder},
 };
-use wasmparser::{BinaryReader, Parser, Payload, ValType};
+use wasmparser::{BinaryReader, ValType};
 
 /// Operators of a function that is looked at: more would take seconds. The
 /// largest of any guest that we know has a tenth.
@@ -63,43 +64,12 @@ pub fn coalesce(wasm: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
     if bodies.iter().all(Option::is_none) {
         return Ok(Cow::Borrowed(wasm));
     }
-    let mut code = CodeSection::new();
-    for (function, body) in source.defined.iter().zip(&bodies) {
-        code.raw(body.as_deref().unwrap_or(function.body.as_bytes()));
-    }
-    let mut module = Module::new();
-    for payload in Parser::new(0).parse_all(wasm) {
-        let payload = payload?;
-        match &payload {
-            Payload::CodeSectionStart { .. } => {
-                module.section(&code);
-            }
-            Payload::CodeSectionEntry(_) => {}
-            // One that is malformed means nothing to anybody.
-            Payload::CustomSection(section) if section.name() == "name" => {
-                let names = without_locals(section.data(), section.data_offset());
-                module.section(&CustomSection {
-                    name: section.name().into(),
-                    data: names.unwrap_or_default().into(),
-                });
-            }
-            payload => raw(&mut module, wasm, payload.as_section()),
-        }
-    }
-    Ok(Cow::Owned(module.finish()))
-}
-
-fn raw(module: &mut Module, wasm: &[u8], section: Option<(u8, Range<u64>)>) {
-    if let Some((id, range)) = section {
-        let data = slice(wasm, &range);
-        module.section(&RawSection { id, data });
-    }
-}
-
-fn slice<'a>(wasm: &'a [u8], range: &Range<u64>) -> &'a [u8] {
-    let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
-    wasm.get(place(range.start)..place(range.end))
-        .unwrap_or_default()
+    let module = replaced(&source, &bodies, |section| {
+        // One that is malformed means nothing to anybody.
+        let names = || without_locals(section.data(), section.data_offset());
+        (section.name() == "name").then(|| names().unwrap_or_default())
+    })?;
+    Ok(Cow::Owned(module))
 }
 
 /// The body of `function` with its size, if it changes.

@@ -17,6 +17,7 @@ mod tidy;
 
 use crate::{
     Error,
+    bodies::replaced,
     source::{Defined, Source},
     valid::each,
 };
@@ -25,10 +26,10 @@ use scan::Shape;
 use std::borrow::Cow;
 use template::Template;
 use wasm_encoder::{
-    CodeSection, Function, Instruction, Module,
-    reencode::{self, Reencode, RoundtripReencoder, utils},
+    Function, Instruction,
+    reencode::{Reencode, RoundtripReencoder},
 };
-use wasmparser::{CodeSectionReader, FunctionBody, Operator, Parser, ValType};
+use wasmparser::{Operator, ValType};
 
 /// A body that is larger stays as it was: Wasm has a limit, which this is well
 /// below.
@@ -67,12 +68,9 @@ pub fn inline(wasm: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
     for function in dead::functions(&source, &shapes, &written) {
         written[function] = Some(Written::nothing());
     }
-    let mut module = Module::new();
-    Inliner {
-        written: written.into_iter(),
-    }
-    .parse_core_module(&mut module, Parser::new(0), wasm)?;
-    Ok(Cow::Owned(module.finish()))
+    let body = |written: Written| written.function.into_raw_body();
+    let bodies: Vec<_> = written.into_iter().map(|one| one.map(body)).collect();
+    Ok(Cow::Owned(replaced(&source, &bodies, |_| None)?))
 }
 
 /// A function that changed.
@@ -139,33 +137,4 @@ fn locals(source: &Source<'_>, function: &Defined<'_>) -> Result<Vec<ValType>, E
         locals.extend(std::iter::repeat_n(ty, count as usize));
     }
     Ok(locals)
-}
-
-struct Inliner {
-    /// Of the functions, those that change.
-    written: std::vec::IntoIter<Option<Written>>,
-}
-
-impl Reencode for Inliner {
-    type Error = std::convert::Infallible;
-
-    fn parse_function_body(
-        &mut self,
-        code: &mut CodeSection,
-        body: FunctionBody<'_>,
-    ) -> Result<(), reencode::Error> {
-        match self.written.next().flatten() {
-            Some(written) => code.function(&written.function),
-            None => code.raw(body.as_bytes()),
-        };
-        Ok(())
-    }
-
-    fn parse_code_section(
-        &mut self,
-        code: &mut CodeSection,
-        section: CodeSectionReader<'_>,
-    ) -> Result<(), reencode::Error> {
-        utils::parse_code_section(self, code, section)
-    }
 }

@@ -30,16 +30,14 @@ mod layout;
 
 use crate::{
     Error,
+    bodies::replaced,
     source::{Defined, Source},
+    valid::each,
 };
 use frame::Frame;
 use layout::Matches;
 use std::borrow::Cow;
-use wasm_encoder::{
-    CodeSection, Module,
-    reencode::{self, Reencode, RoundtripReencoder, utils},
-};
-use wasmparser::{CodeSectionReader, FunctionBody, Operator, Parser, ValType};
+use wasmparser::{FunctionBody, Operator, ValType};
 
 /// Rewrites `wasm`, a valid core module that a compiler made from C, to keep in
 /// locals what it can of the variables on its stack. A module without debug
@@ -59,41 +57,26 @@ pub fn promote(wasm: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
     };
     let frames = frames(&source, pointer)?;
     let matches = Matches::new(&frames, &routines);
-    let mut bodies = Vec::with_capacity(frames.len());
-    for (index, (function, frame)) in source.defined.iter().zip(&frames).enumerate() {
-        let slots = match frame {
-            Some(frame) => layout::slots(index, frame, &matches),
-            None => Vec::new(),
-        };
-        bodies.push(match frame {
-            Some(frame) if !slots.is_empty() => {
-                let ty = source.function_type(function.index);
-                let operators = operators(&function.body)?;
-                Some(body::rewrite(
-                    &function.body,
-                    ty,
-                    &operators,
-                    frame,
-                    &slots,
-                )?)
-            }
-            _ => None,
-        });
-    }
-    let mut module = Module::new();
-    Promoter {
-        bodies: bodies.into_iter(),
-    }
-    .parse_core_module(&mut module, Parser::new(0), wasm)?;
-    Ok(Cow::Owned(module.finish()))
+    let work = source.defined.iter().zip(&frames).enumerate().collect();
+    let bodies = each(work, |(index, (function, frame))| {
+        let Some(frame) = frame else { return Ok(None) };
+        let slots = layout::slots(index, frame, &matches);
+        if slots.is_empty() {
+            return Ok(None);
+        }
+        let (body, ty) = (&function.body, source.function_type(function.index));
+        let operators = operators(body)?;
+        let rewritten = body::rewrite(body, ty, &operators, frame, &slots)?;
+        Ok::<_, Error>(Some(rewritten.into_raw_body()))
+    })?;
+    Ok(Cow::Owned(replaced(&source, &bodies, |_| None)?))
 }
 
 fn frames(source: &Source<'_>, pointer: u32) -> Result<Vec<Option<Frame>>, Error> {
-    let frame = |function: &Defined<'_>| {
+    each(source.defined.iter().collect(), |function: &Defined<'_>| {
         let operators = operators(&function.body)?;
         frame::frame(source, function, &operators, pointer)
-    };
-    source.defined.iter().map(frame).collect()
+    })
 }
 
 fn operators<'a>(body: &FunctionBody<'a>) -> Result<Vec<Operator<'a>>, Error> {
@@ -105,35 +88,4 @@ fn operators<'a>(body: &FunctionBody<'a>) -> Result<Vec<Operator<'a>>, Error> {
 fn stack_pointer(source: &Source<'_>) -> Option<u32> {
     let (ty, _) = source.globals.first()?;
     (ty.mutable && ty.content_type == ValType::I32).then_some(0)
-}
-
-struct Promoter {
-    /// Of the functions, those that change.
-    bodies: std::vec::IntoIter<Option<wasm_encoder::Function>>,
-}
-
-impl Reencode for Promoter {
-    type Error = std::convert::Infallible;
-
-    fn parse_function_body(
-        &mut self,
-        code: &mut CodeSection,
-        body: FunctionBody<'_>,
-    ) -> Result<(), reencode::Error> {
-        match self.bodies.next().flatten() {
-            Some(function) => {
-                code.function(&function);
-                Ok(())
-            }
-            None => utils::parse_function_body(&mut RoundtripReencoder, code, body),
-        }
-    }
-
-    fn parse_code_section(
-        &mut self,
-        code: &mut CodeSection,
-        section: CodeSectionReader<'_>,
-    ) -> Result<(), reencode::Error> {
-        utils::parse_code_section(self, code, section)
-    }
 }
