@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    io::{Read, Write},
+    io::{self, Read, Write},
 };
 
 /// What a guest reads from its stdin.
@@ -16,7 +16,8 @@ pub enum Stdin {
     Bytes(Vec<u8>),
     /// This process's own stdin.
     Host,
-    /// Whatever this gives. A deadline cannot interrupt its `read`.
+    /// Whatever this gives. A deadline cannot interrupt its `read`; where that
+    /// panics, the guest finds that its own failed.
     Reader(Box<dyn Read + Send>),
 }
 
@@ -32,8 +33,51 @@ pub enum Output {
     /// To this process's own stream, as it comes.
     Host,
     /// To this writer, as it comes, flushed after each write. A deadline
-    /// cannot interrupt its `write`.
+    /// cannot interrupt its `write`; where that panics, the guest finds that its
+    /// own failed. See [`callback`](Self::callback).
     Writer(Box<dyn Write + Send>),
+}
+
+impl Output {
+    /// To `callback`, as it comes, on the thread that runs the guest: which
+    /// waits for it, and no deadline interrupts it. Where it panics, the guest
+    /// finds that its write failed.
+    ///
+    /// ```
+    /// use dormouse::{Image, Output, Program, Sandbox};
+    /// use std::sync::mpsc;
+    /// # let image = Image::wasm("hello.wat", br#"(module
+    /// #     (import "wasi_snapshot_preview1" "fd_write"
+    /// #         (func $write (param i32 i32 i32 i32) (result i32)))
+    /// #     (memory (export "memory") 1)
+    /// #     (data (i32.const 0) "\08\00\00\00\05\00\00\00hello")
+    /// #     (func (export "_start")
+    /// #         (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))))"#)?;
+    /// let (send, received) = mpsc::channel();
+    /// let outcome = Sandbox::new(&image)
+    ///     .stdout(Output::callback(move |bytes| drop(send.send(bytes.to_vec()))))
+    ///     .run(Program::start("hello"))?;
+    /// assert_eq!(received.iter().collect::<Vec<_>>().concat(), b"hello");
+    /// assert!(outcome.stdout.is_empty());
+    /// # Ok::<(), dormouse::Error>(())
+    /// ```
+    pub fn callback(callback: impl FnMut(&[u8]) + Send + 'static) -> Self {
+        Self::Writer(Box::new(Callback(callback)))
+    }
+}
+
+/// A writer that hands on what is written.
+struct Callback<F>(F);
+
+impl<F: FnMut(&[u8])> Write for Callback<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (self.0)(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl fmt::Debug for Stdin {

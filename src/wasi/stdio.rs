@@ -8,6 +8,7 @@ use crate::{
 use std::{
     fs::File,
     io::{self, IsTerminal, Read, Write},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -119,7 +120,7 @@ impl Input {
             let read = match &mut *source {
                 Source::Bytes(bytes) => bytes.read(buffer),
                 Source::Host(file) => file.read(buffer),
-                Source::Reader(reader) => reader.read(buffer),
+                Source::Reader(reader) => caught(|| reader.read(buffer)),
             };
             match read {
                 // A reader may say so now and then, for whoever waits to come in.
@@ -233,8 +234,10 @@ impl Sink {
             Target::Host(file) => (&*file).write_all(bytes),
             Target::Writer(writer) => {
                 let mut writer = lock(writer);
-                writer.write_all(bytes)?;
-                writer.flush()
+                caught(|| {
+                    writer.write_all(bytes)?;
+                    writer.flush()
+                })
             }
         }
     }
@@ -250,6 +253,12 @@ impl Sink {
     pub(crate) fn is_terminal(&self) -> bool {
         self.terminal
     }
+}
+
+/// What an embedder's stream does; a panic of it is its failure.
+fn caught<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(io::Error::other("the host's stream panicked")))
 }
 
 /// A lock whose holder panicked still guards plain bytes: go on with them.

@@ -1,6 +1,9 @@
 //! The standard streams as WASI files.
 
-use super::stdio::{Input, Sink, WriteError};
+use super::{
+    errno,
+    stdio::{Input, Sink, WriteError},
+};
 use crate::engine::carried;
 use std::{
     any::Any,
@@ -22,7 +25,7 @@ pub(super) struct SinkFile(pub(super) Arc<Sink>);
 fn wasi_error(error: WriteError) -> Error {
     match error {
         WriteError::Stop(stop) => Error::trap(carried(&stop)),
-        WriteError::Io(error) => error.into(),
+        WriteError::Io(error) => errno::from_io(&error).into(),
     }
 }
 
