@@ -7,7 +7,7 @@
 use crate::{
     Error, ErrorKind, Image, Language, Program, Sandbox, Status,
     arrange::arrange,
-    engine::{Metering, Stop},
+    engine::Stop,
     host::DEVICE,
     image::{
         captured::Captured,
@@ -156,7 +156,7 @@ fn frames(wasm: &[u8], state: &State<'_>) -> Vec<Frame> {
         .collect()
 }
 
-fn failed(problem: impl std::fmt::Display) -> Error {
+pub(crate) fn failed(problem: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Image, format!("it can't be captured: {problem}"))
 }
 
@@ -180,7 +180,7 @@ impl Run {
         let language = image.guest_language();
         let prepared = Prepared::new(
             instrumented.wasm(),
-            Metering::Off,
+            sandbox.metering(),
             language::frames(language),
             language::link(language),
         )?;

@@ -76,3 +76,14 @@ pub enum MountMode {
     /// `rwc`: also create and rename.
     ReadWriteCreate,
 }
+
+impl MountMode {
+    /// As options have it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "ro",
+            Self::ReadWrite => "rw",
+            Self::ReadWriteCreate => "rwc",
+        }
+    }
+}

@@ -50,6 +50,7 @@ mod limits;
 mod locate;
 mod outcome;
 mod packages;
+mod point;
 mod program;
 mod sandbox;
 #[cfg(feature = "server")]
@@ -77,6 +78,7 @@ pub use image::Image;
 pub use language::Language;
 pub use limits::Limits;
 pub use outcome::{Function, GuestError, Limit, Outcome, Status, Trap};
+pub use point::Point;
 pub use program::Program;
 pub use sandbox::{Sandbox, Stopper};
 pub use session::{Interrupter, Session};

@@ -1,5 +1,6 @@
 //! One run of one program under its grants and limits.
 
+mod snapshot;
 mod state;
 
 use crate::{
@@ -410,7 +411,7 @@ impl Sandbox {
         by_us || self.meter.is_some()
     }
 
-    fn metering(&self) -> Metering {
+    pub(crate) fn metering(&self) -> Metering {
         let must_meter = self.may_be_ended() && !self.image.is_bounded();
         if self.limits.fuel.is_some() || must_meter {
             Metering::On

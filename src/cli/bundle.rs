@@ -7,6 +7,7 @@ use crate::{
         bundle,
         cache::Images,
         opened::{self, Found},
+        saved,
     },
 };
 use clap::{Arg, ArgMatches, Command};
@@ -61,6 +62,6 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
         )
     })?;
     let bytes = bundle::make(&executable, &image.bytes, &args::words(matches)?)?;
-    output::write(matches, &bytes, 0o755)?;
+    saved::write(output::path(matches), &bytes, 0o755)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,13 +1,8 @@
 //! Progress on stderr, where there is a terminal to show it on.
 
-use crate::{Error, GuestStore, Language, Progress};
+use crate::{Error, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::Duration;
-
-/// The guest of `language`, showing what fetching it is doing.
-pub(super) fn load(store: &GuestStore, language: Language) -> Result<Vec<u8>, Error> {
-    with_progress(|progress| store.load(language, progress))
-}
 
 /// Runs `work` with a spinner that is silent when stderr is no terminal, and
 /// invisible until there is something to say.

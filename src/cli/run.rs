@@ -422,7 +422,7 @@ pub(super) fn guest(language: Language, start: Start) -> Result<Image, Error> {
     let store = GuestStore::open_default()?;
     let image = match start {
         Start::Plain => {
-            return Image::language(language, super::progress::load(&store, language)?);
+            return with_progress(|progress| store.plain_image(language, progress));
         }
         Start::Woken => with_progress(|progress| store.image(language, progress)),
         Start::Seeded => with_progress(|progress| store.seeded_image(language, progress)),

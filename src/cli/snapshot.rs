@@ -5,18 +5,9 @@ use super::{
     run::{self, Kind},
 };
 use crate::{
-    Error, ErrorKind, GuestStore, Image, Language, Mount, MountMode, Output, Program, Sandbox,
-    Stdin,
-    capture::{self, Request},
-    image::{
-        cache::{self, Images},
-        captured::Origin,
-        manifest::{Guest, Mounted, Script},
-        trust::sha256,
-    },
+    Error, ErrorKind, Image, Language, Output, Point, Program, Sandbox, Stdin, image::saved,
 };
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use dormouse_snapshot::Point;
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
@@ -86,69 +77,51 @@ pub(super) fn command() -> Command {
 
 /// Makes the image that `matches` describe.
 pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
-    let guest_args: Vec<OsString> = matches
-        .get_many("args")
-        .into_iter()
-        .flatten()
-        .cloned()
-        .collect();
-    let origin_args = guest_args
-        .iter()
-        .map(|arg| arg.to_string_lossy().into_owned())
-        .collect();
-    let (image, program, mut origin) = plan(matches)?;
-    origin.args = origin_args;
-    let program = program.args(guest_args.into_iter().map(OsString::into_encoded_bytes));
-    let request = request(matches);
-    check_point(&request, &origin)?;
-    let grants = args::grants(matches);
-    origin.mounts = grants.mounts.iter().map(mounted).collect();
+    let guest_args = matches.get_many::<OsString>("args").into_iter().flatten();
+    let guest_args = guest_args.map(|arg| arg.clone().into_encoded_bytes());
+    let (image, program) = plan(matches)?;
+    let point = point(matches);
+    check_options(matches, image.guest_language())?;
+    let program = program.args(guest_args);
     let sandbox = Sandbox::new(&image)
-        .grants(grants)
+        .grants(args::grants(matches))
         .limits(args::limits(matches))
         .stdin(Stdin::Host)
         .stdout(Output::Host)
         .stderr(Output::Host);
-    let captured = capture::capture(sandbox, &program, &request)?;
-    if request.portable {
-        output::write(matches, &captured.module, 0o644)?;
+    let path = output::path(matches);
+    if matches.get_flag("portable") {
+        let module = sandbox.snapshot_portable(program, &point)?;
+        saved::write(path, &module, 0o644)?;
         return Ok(ExitCode::SUCCESS);
     }
-    keep(matches, &captured.image(&origin)?)?;
+    if let Err(error) = sandbox.snapshot(program, &point)?.write(path)? {
+        report(&format!(
+            "{} is complete, but will be validated each time it is run: {error}",
+            path.display()
+        ));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 /// A program in a language has its own way to say where, after which it finds
 /// arguments and randomness of its own; and its engine may need our functions.
-fn check_point(request: &Request, origin: &Origin) -> Result<(), Error> {
-    let Some(language) = origin.language else {
+fn check_options(matches: &ArgMatches, language: Option<Language>) -> Result<(), Error> {
+    let Some(language) = language else {
         return Ok(());
     };
-    if request.point.is_some() {
+    if matches.contains_id("at") || matches.contains_id("init") {
         return Err(args::usage_error(format!(
             "--at and --init are for Wasm modules; a {language} program calls \
              dormouse.snapshot_point()"
         )));
     }
-    if request.portable && language == Language::JavaScript {
-        return Err(args::usage_error(
-            "--portable: a javascript program needs functions that only Dormouse has; leave it out",
-        ));
+    if matches.get_flag("portable") && !crate::language::is_portable(language) {
+        return Err(args::usage_error(format!(
+            "--portable: a {language} program needs functions that only Dormouse has; leave it out"
+        )));
     }
     Ok(())
-}
-
-/// How an image remembers a mount: as the guest saw it.
-fn mounted(mount: &Mount) -> Mounted {
-    let mode = match mount.mode {
-        MountMode::ReadOnly => "ro",
-        MountMode::ReadWrite => "rw",
-        MountMode::ReadWriteCreate => "rwc",
-    };
-    Mounted {
-        guest: mount.guest.clone(),
-        mode: mode.to_owned(),
-    }
 }
 
 /// The file that was named.
@@ -158,55 +131,24 @@ fn file(matches: &ArgMatches) -> &Path {
         .map_or(Path::new(""), PathBuf::as_path)
 }
 
-/// Writes an image and remembers that it is ours.
-fn keep(matches: &ArgMatches, image: &[u8]) -> Result<(), Error> {
-    cache::validate(image)?;
-    let (path, file) = output::write(matches, image, 0o644)?;
-    let registered = match Images::open_default() {
-        Some(images) => images.register(&file, image),
-        None => Ok(()),
-    };
-    if let Err(error) = registered {
-        report(&format!(
-            "{} is complete, but will be validated each time it is run: {error}",
-            path.display()
-        ));
-    }
-    Ok(())
-}
-
-fn request(matches: &ArgMatches) -> Request {
-    let init = matches.get_one::<String>("init").cloned();
-    Request {
-        point: match init {
-            Some(export) => Some(Point::Init { export }),
-            None => matches.get_one("at").cloned(),
-        },
-        portable: matches.get_flag("portable"),
-        bounded: false,
+fn point(matches: &ArgMatches) -> Point {
+    match matches.get_one::<String>("init") {
+        Some(export) => Point::init(export),
+        None => matches.get_one("at").cloned().unwrap_or_default(),
     }
 }
 
 /// What is to be captured, without its arguments.
-fn plan(matches: &ArgMatches) -> Result<(Image, Program, Origin), Error> {
+fn plan(matches: &ArgMatches) -> Result<(Image, Program), Error> {
     let path = file(matches);
     let kind = match matches.get_one::<Kind>("lang").copied() {
         Some(kind) => Some(kind),
         None => run::kind_of(path).ok(),
     };
-    let name = path
-        .file_name()
-        .unwrap_or(path.as_os_str())
-        .to_string_lossy();
     if let Some(Kind::Source(language)) = kind {
         let source = run::read(path)?;
-        let script = Script {
-            name: name.into_owned(),
-            sha256: sha256(&source),
-        };
         let program = Program::script(path.to_string_lossy(), source).host_path(path);
-        let image = run::guest(language, run::Start::Plain)?;
-        return Ok((image, program, language_origin(language, script)?));
+        return Ok((run::guest(language, run::Start::Plain)?, program));
     }
     let image = match kind {
         // A Wasm file; an image is one too.
@@ -216,30 +158,6 @@ fn plan(matches: &ArgMatches) -> Result<(Image, Program, Origin), Error> {
             _ => error,
         })?,
     };
-    let program = Program::start(name.as_ref());
-    let origin = match image.snapshot() {
-        Some(snapshot) => Origin {
-            guest: snapshot.manifest.guest.clone(),
-            language: image.guest_language(),
-            ..Origin::default()
-        },
-        None => Origin {
-            guest: Guest {
-                name: name.into_owned(),
-                sha256: sha256(image.wasm_bytes()),
-            },
-            ..Origin::default()
-        },
-    };
-    Ok((image, program, origin))
-}
-
-fn language_origin(language: Language, script: Script) -> Result<Origin, Error> {
-    let (name, sha256) = GuestStore::open_default()?.identity(language)?;
-    Ok(Origin {
-        guest: Guest { name, sha256 },
-        language: Some(language),
-        program: Some(script),
-        ..Origin::default()
-    })
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    Ok((image, Program::start(name.to_string_lossy())))
 }

@@ -8,6 +8,7 @@ mod pin;
 mod store;
 
 pub(crate) use lock::Lock;
+pub(crate) use pin::recognize;
 pub use store::{GuestState, GuestStore, GuestSummary};
 
 /// What bringing a guest here or making its image is doing, for whoever wants

@@ -1,7 +1,10 @@
 //! The guests this version of Dormouse was built for, from
 //! `runtimes/guests.json`.
 
-use crate::Language;
+use crate::{
+    Language,
+    image::{manifest::Guest, trust::sha256},
+};
 use serde::Deserialize;
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -23,6 +26,16 @@ pub(super) struct Pin {
     pub(super) size: u64,
 }
 
+impl Pin {
+    /// What it is, with its version.
+    pub(super) fn full_name(&self) -> String {
+        match self.name.ends_with(&self.version) {
+            true => self.name.clone(),
+            false => format!("{} {}", self.name, self.version),
+        }
+    }
+}
+
 static PINS: LazyLock<BTreeMap<String, Pin>> = LazyLock::new(|| {
     serde_json::from_str(include_str!("../../runtimes/guests.json"))
         .expect("the file is part of the program and tested")
@@ -32,6 +45,17 @@ static PINS: LazyLock<BTreeMap<String, Pin>> = LazyLock::new(|| {
 pub(super) fn pin(language: Language) -> &'static Pin {
     PINS.get(language.name())
         .expect("every language has a pin, which is tested")
+}
+
+/// Which guest of `language` these bytes are.
+pub(crate) fn recognize(language: Language, wasm: &[u8]) -> Guest {
+    let (pin, sha256) = (pin(language), sha256(wasm));
+    let name = if sha256 == pin.sha256 {
+        pin.full_name()
+    } else {
+        language.name().to_owned()
+    };
+    Guest { name, sha256 }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::{
     Error, ErrorKind, Image, Language,
     image::{
         cache::Images,
+        manifest::Guest,
         ready::{self, Kind},
     },
 };
@@ -128,11 +129,7 @@ impl GuestStore {
             }
             None => {
                 let pin = pin(language);
-                let name = match pin.name.ends_with(&pin.version) {
-                    true => pin.name.clone(),
-                    false => format!("{} {}", pin.name, pin.version),
-                };
-                (name, pin.sha256.clone())
+                (pin.full_name(), pin.sha256.clone())
             }
         })
     }
@@ -156,6 +153,21 @@ impl GuestStore {
             Some(wasm) => Ok(wasm),
             None => self.fetch(language, progress),
         }
+    }
+
+    /// The guest of `language` as it begins: a start of it goes all the way.
+    ///
+    /// # Errors
+    ///
+    /// As for [`load`](Self::load).
+    pub(crate) fn plain_image(
+        &self,
+        language: Language,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Image, Error> {
+        let (name, sha256) = self.identity(language)?;
+        let wasm = self.load(language, progress)?;
+        Image::guest(language, wasm, Guest { name, sha256 })
     }
 
     /// The guest of `language` as an image that waits for a program. The first

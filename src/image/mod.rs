@@ -8,6 +8,7 @@ pub(crate) mod folder;
 pub(crate) mod manifest;
 pub(crate) mod opened;
 pub(crate) mod ready;
+pub(crate) mod saved;
 mod section;
 pub(crate) mod source;
 #[cfg(test)]
@@ -20,11 +21,12 @@ use crate::{
         self, Engine, Metering,
         mapping::{Memories, Trusted},
     },
+    guests,
     instance::{Code, Cold, Prepared, Reserving},
     language,
 };
 use cache::Images;
-use manifest::Manifest;
+use manifest::{Guest, Manifest};
 use opened::{Bytes, Found, Opened};
 use ready::Kind;
 use std::{
@@ -77,6 +79,8 @@ struct Inner {
     wasm: Arc<Bytes>,
     language: Option<Language>,
     snapshot: Option<Snapshot>,
+    /// Where it comes from; of a module without the digest, of a snapshot nothing.
+    guest: Guest,
     /// Of a language's own image, where its guest is.
     store: Option<GuestStore>,
     /// Which of the language's own images it is.
@@ -128,7 +132,11 @@ impl Image {
             return Self::opened(opened);
         }
         let wasm = engine::binary(name, source)?.into_owned();
-        Ok(Self::new(Bytes::Owned(wasm), None, None))
+        let guest = Guest {
+            name: saved::file_name(name),
+            sha256: String::new(),
+        };
+        Ok(Self::new(Bytes::Owned(wasm), None, None, guest))
     }
 
     /// The snapshot, bundle or Wasm module (binary or text) in the file at
@@ -155,9 +163,15 @@ impl Image {
     ///
     /// When `wasm` is not Wasm.
     pub fn language(language: Language, wasm: Vec<u8>) -> Result<Self, Error> {
+        let guest = guests::recognize(language, &wasm);
+        Self::guest(language, wasm, guest)
+    }
+
+    /// The same of a guest that is known.
+    pub(crate) fn guest(language: Language, wasm: Vec<u8>, guest: Guest) -> Result<Self, Error> {
         engine::binary(language.name(), &wasm)?;
         let wasm = language::adapt(language, wasm);
-        Ok(Self::new(Bytes::Owned(wasm), Some(language), None))
+        Ok(Self::new(Bytes::Owned(wasm), Some(language), None, guest))
     }
 
     /// The image that was opened.
@@ -174,14 +188,25 @@ impl Image {
             manifest: opened.parts.manifest,
             trust: opened.trust,
         };
-        Ok(Self::new(opened.bytes, language, Some(snapshot)))
+        Ok(Self::new(
+            opened.bytes,
+            language,
+            Some(snapshot),
+            Guest::default(),
+        ))
     }
 
-    fn new(wasm: Bytes, language: Option<Language>, snapshot: Option<Snapshot>) -> Self {
+    fn new(
+        wasm: Bytes,
+        language: Option<Language>,
+        snapshot: Option<Snapshot>,
+        guest: Guest,
+    ) -> Self {
         Self(Arc::new(Inner {
             wasm: Arc::new(wasm),
             language,
             snapshot,
+            guest,
             store: None,
             kind: Kind::default(),
             plain: OnceLock::new(),
@@ -209,9 +234,7 @@ impl Image {
         if let Some(plain) = self.0.plain.get() {
             return Some(Ok(plain));
         }
-        let loaded = store
-            .load(language, &mut |_| {})
-            .and_then(|wasm| Self::language(language, wasm));
+        let loaded = store.plain_image(language, &mut |_| {});
         Some(loaded.map(|plain| self.0.plain.get_or_init(|| plain)))
     }
 
@@ -286,7 +309,12 @@ impl Image {
             module: wasm.len(),
             ..snapshot
         });
-        Self::new(Bytes::Owned(wasm), self.0.language, snapshot)
+        Self::new(
+            Bytes::Owned(wasm),
+            self.0.language,
+            snapshot,
+            self.0.guest.clone(),
+        )
     }
 
     /// The module.

@@ -4,7 +4,6 @@ use super::{
     Image,
     cache::{Draws, Images, Key},
     captured::Origin,
-    manifest::Guest,
 };
 use crate::{
     Error, GuestStore, Language, Limits, Program, Progress, Sandbox,
@@ -39,7 +38,7 @@ pub(crate) fn open_or_make(
     } else {
         Draws::Secret
     };
-    let (name, sha256) = store.identity(language)?;
+    let (_, sha256) = store.identity(language)?;
     let key = Key::new(
         language,
         &sha256,
@@ -53,37 +52,27 @@ pub(crate) fn open_or_make(
             Draws::Secret => images.secret()?,
             Draws::Fixed => PREPARING,
         };
-        let wasm = store.load(language, progress)?;
+        let guest = store.plain_image(language, progress)?;
         progress(Progress::Capturing { language });
-        let guest = Guest { name, sha256 };
-        make(language, wasm, guest, secret, kind.bounded)
+        make(&guest, secret, kind.bounded)
     })?;
     Ok(Image::opened(opened)?.of_store(store.clone(), kind))
 }
 
-fn make(
-    language: Language,
-    wasm: Vec<u8>,
-    guest: Guest,
-    secret: Secret,
-    bounded: bool,
-) -> Result<Vec<u8>, Error> {
-    let guest_image = Image::language(language, wasm)?;
+fn make(guest: &Image, secret: Secret, bounded: bool) -> Result<Vec<u8>, Error> {
     // It is our own code that runs, and it comes to its end.
-    let sandbox = Sandbox::new(&guest_image)
-        .drawing_from(secret)
-        .limits(Limits {
-            deadline: None,
-            ..Limits::default()
-        });
+    let sandbox = Sandbox::new(guest).drawing_from(secret).limits(Limits {
+        deadline: None,
+        ..Limits::default()
+    });
     let request = Request {
         point: None,
         portable: false,
         bounded,
     };
     let origin = Origin {
-        guest,
-        language: Some(language),
+        guest: guest.origin(),
+        language: guest.guest_language(),
         ..Origin::default()
     };
     capture::capture(sandbox, &Program::code(""), &request)?.image(&origin)

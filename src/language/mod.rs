@@ -68,6 +68,12 @@ pub(crate) fn adapt(language: Language, wasm: Vec<u8>) -> Vec<u8> {
     }
 }
 
+/// Whether other engines can run its guest.
+pub(crate) fn is_portable(language: Language) -> bool {
+    // JavaScript's imports what `link` gives it.
+    language == Language::Python
+}
+
 /// Whether the language, before it knows its program, draws what must not be
 /// the same everywhere: Python the seed of its hashes.
 pub(crate) fn draws_secrets(language: Language) -> bool {

@@ -8,6 +8,7 @@ mod cli;
 mod copies;
 mod deadlines;
 mod deps;
+mod embedding;
 mod fresh;
 mod fs;
 #[cfg(feature = "server")]
