@@ -4,7 +4,7 @@ use super::{
     bundle,
     cache::Images,
     file::{self, Parts},
-    source::{Contents, Extent, MappedFile, Source, read_range},
+    source::{self, Contents, Extent, MappedFile, Source, read_range},
     trust::Trust,
 };
 use crate::{Error, ErrorKind};
@@ -76,6 +76,18 @@ impl Opened {
     /// When it is truncated, altered, of another version, or no image.
     pub(crate) fn checked(bytes: Vec<u8>, trust: Trust) -> Result<Self, Error> {
         let parts = file::read(&bytes)?;
+        // So that instances share the pages that they don't write to.
+        if let Some(file) = source::file_of(&bytes)
+            && let Ok(bytes) = MappedFile::new(&file, 0..bytes.len() as u64)
+        {
+            return Ok(Self {
+                bytes: Bytes::Mapped(bytes),
+                parts,
+                trust,
+                source: Source::File(Arc::new(file)),
+                base: 0,
+            });
+        }
         let bytes: Arc<[u8]> = bytes.into();
         Ok(Self {
             bytes: Bytes::Shared(Arc::clone(&bytes)),

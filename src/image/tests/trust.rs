@@ -11,7 +11,7 @@ use crate::{
 };
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -46,8 +46,10 @@ impl Setting {
     }
 }
 
+/// Whether it is the file itself that runs, not what was read of it.
 fn is_mapped(opened: &Opened) -> bool {
-    matches!(opened.source, Source::File(_))
+    let has_name = |file: &fs::File| MetadataExt::nlink(&file.metadata().expect("open")) > 0;
+    matches!(&opened.source, Source::File(file) if has_name(file))
 }
 
 #[test]
