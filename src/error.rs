@@ -29,6 +29,10 @@ pub enum ErrorKind {
     Image,
     /// An export was called wrongly: no such function, wrong arguments.
     Invoke,
+    /// A function that the embedder gives to a module failed.
+    Import,
+    /// A memory or table was accessed outside of its bounds, or can't grow.
+    Memory,
     /// The command line contradicts itself.
     Usage,
     /// A list of modules, or a file beside it, says what can't be.
@@ -40,7 +44,7 @@ pub enum ErrorKind {
     SessionClosed,
     /// A [`Session`](crate::Session) runs something already.
     SessionBusy,
-    /// A run was stopped by its [`Stopper`](crate::Stopper).
+    /// A run or call was stopped by its [`Stopper`](crate::Stopper).
     Stopped,
     /// The interpreter failed in a way that is not a trap.
     Engine,

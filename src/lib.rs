@@ -69,6 +69,7 @@ mod stdio;
 mod units;
 mod value;
 mod wasi;
+mod wasm;
 
 pub use error::{Error, ErrorKind};
 pub use grants::{Grants, Kv, Mount, MountMode, Packages};
@@ -84,3 +85,7 @@ pub use sandbox::{Sandbox, Stopper};
 pub use session::{Interrupter, Session};
 pub use stdio::{Output, Stdin};
 pub use value::Value;
+pub use wasm::{
+    CallContext, CallError, Engine, ExportType, ExternType, Func, FunctionType, ImportType,
+    Instance, InstanceBuilder, MemoryView, Module, ValueType,
+};

@@ -411,6 +411,7 @@ impl Sandbox {
         by_us || self.meter.is_some()
     }
 
+    /// Whether the guest is metered.
     pub(crate) fn metering(&self) -> Metering {
         let must_meter = self.may_be_ended() && !self.image.is_bounded();
         if self.limits.fuel.is_some() || must_meter {

@@ -1,6 +1,6 @@
 //! Wasm values, as they go into an invoked export and come out of it.
 
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, wasm::Func};
 use std::fmt;
 use wasmi::{Val, ValType};
 
@@ -20,11 +20,32 @@ pub enum Value {
     V128(u128),
     /// A null reference of whichever type.
     Null,
-    /// A reference to something in the store; it has no form outside it.
+    /// A function of an [`Instance`](crate::Instance).
+    Func(Func),
+    /// Something of the host's own, which a guest can keep and pass on: a number
+    /// that the host knows it by.
+    Extern(u64),
+    /// A reference to something in a store that is gone; it has no form outside
+    /// it.
     Reference,
 }
 
 impl Value {
+    /// What it is, in the words of the Wasm text format.
+    pub(crate) fn type_name(self) -> &'static str {
+        match self {
+            Self::I32(_) => "i32",
+            Self::I64(_) => "i64",
+            Self::F32(_) => "f32",
+            Self::F64(_) => "f64",
+            Self::V128(_) => "v128",
+            Self::Null => "null",
+            Self::Func(_) => "funcref",
+            Self::Extern(_) => "externref",
+            Self::Reference => "a reference",
+        }
+    }
+
     /// Reads `text` as a value of type `ty`: integers decimal or with `0x`,
     /// signed or unsigned; floats decimal, `inf`, `nan`; vectors with `0x`.
     pub(crate) fn parse(text: &str, ty: ValType) -> Result<Self, Error> {
@@ -51,7 +72,9 @@ impl Value {
             Self::F32(value) => Val::F32(value.into()),
             Self::F64(value) => Val::F64(value.into()),
             Self::V128(value) => Val::V128(value.into()),
-            Self::Null | Self::Reference => Val::default_for_ty(ty),
+            Self::Null | Self::Func(_) | Self::Extern(_) | Self::Reference => {
+                Val::default_for_ty(ty)
+            }
         }
     }
 
@@ -78,8 +101,46 @@ impl fmt::Display for Value {
             Self::F64(value) => write!(f, "{value}"),
             Self::V128(value) => write!(f, "{value:#034x}"),
             Self::Null => f.write_str("null"),
+            Self::Func(_) => f.write_str("<function>"),
+            Self::Extern(id) => write!(f, "<reference {id}>"),
             Self::Reference => f.write_str("<reference>"),
         }
+    }
+}
+
+impl From<i32> for Value {
+    fn from(value: i32) -> Self {
+        Self::I32(value)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::I64(value)
+    }
+}
+
+impl From<f32> for Value {
+    fn from(value: f32) -> Self {
+        Self::F32(value)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Self::F64(value)
+    }
+}
+
+impl From<u128> for Value {
+    fn from(value: u128) -> Self {
+        Self::V128(value)
+    }
+}
+
+impl From<Func> for Value {
+    fn from(func: Func) -> Self {
+        Self::Func(func)
     }
 }
 

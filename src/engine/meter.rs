@@ -16,9 +16,12 @@ use std::{
 #[derive(Debug)]
 pub(crate) struct Meter {
     made: Instant,
-    /// When the guest must have ended, in nanoseconds since `made`;
-    /// `u64::MAX` for never.
+    /// When the guest must have ended, in nanoseconds since `made`; [`NEVER`], or
+    /// [`LATER`].
     deadline: AtomicU64,
+    /// Nanoseconds that the guest has from the first look at its deadline on,
+    /// where that is to come.
+    allowance: AtomicU64,
     /// Which limit stopped the guest: 0 for none, else `code_of` it.
     hit: AtomicU8,
     memory_refused: AtomicBool,
@@ -36,6 +39,11 @@ pub(crate) struct Meter {
     has_listeners: AtomicBool,
 }
 
+/// There is no deadline.
+const NEVER: u64 = u64::MAX;
+/// The deadline is set when somebody first looks at it.
+const LATER: u64 = u64::MAX - 1;
+
 const GO_ON: u8 = 0;
 const INTERRUPT: u8 = 1;
 const END: u8 = 2;
@@ -45,7 +53,8 @@ impl Meter {
     pub(crate) fn new(deadline: Option<Instant>, output: Option<u64>) -> Self {
         let meter = Self {
             made: Instant::now(),
-            deadline: AtomicU64::new(u64::MAX),
+            deadline: AtomicU64::new(NEVER),
+            allowance: AtomicU64::new(0),
             hit: AtomicU8::new(0),
             memory_refused: AtomicBool::new(false),
             output_left: AtomicU64::new(u64::MAX),
@@ -63,10 +72,7 @@ impl Meter {
     /// Counts anew, for another run of the same guest. What ended the guest
     /// stays.
     pub(crate) fn renew(&self, deadline: Option<Instant>, output: Option<u64>) {
-        let nanos = deadline.map_or(u64::MAX, |at| {
-            let nanos = at.saturating_duration_since(self.made).as_nanos();
-            u64::try_from(nanos).unwrap_or(u64::MAX)
-        });
+        let nanos = deadline.map_or(NEVER, |at| nanos(at.saturating_duration_since(self.made)));
         self.deadline.store(nanos, Ordering::Relaxed);
         self.output_left
             .store(output.unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -74,6 +80,44 @@ impl Meter {
         self.memory_refused.store(false, Ordering::Relaxed);
         // An interrupt is for the run that it finds running.
         let _ = self.take_interrupt();
+    }
+
+    /// Counts anew for another call of the same guest, whatever ended the last
+    /// one. It may take `allowance` from the first look at its deadline on: that
+    /// way a short call costs no look at the clock.
+    pub(crate) fn begin(&self, allowance: Option<Duration>) {
+        self.hit.store(0, Ordering::Relaxed);
+        self.memory_refused.store(false, Ordering::Relaxed);
+        if let Some(allowance) = allowance {
+            self.allowance.store(nanos(allowance), Ordering::Relaxed);
+        }
+        let deadline = if allowance.is_some() { LATER } else { NEVER };
+        self.deadline.store(deadline, Ordering::Relaxed);
+    }
+
+    /// Lets the guest's time begin to count, if it has not.
+    pub(crate) fn start_clock(&self) {
+        if self.deadline.load(Ordering::Relaxed) == LATER {
+            self.time_left();
+        }
+    }
+
+    /// Bytes that may still be written; `u64::MAX` for no bound.
+    pub(crate) fn output_left(&self) -> u64 {
+        self.output_left.load(Ordering::Relaxed)
+    }
+
+    /// Allows `output` bytes from now on.
+    pub(crate) fn allow_output(&self, output: u64) {
+        self.output_left.store(output, Ordering::Relaxed);
+        self.truncated.store(false, Ordering::Relaxed);
+    }
+
+    /// Forgets that the guest was to be ended.
+    pub(crate) fn unend(&self) {
+        let _ = self
+            .wish
+            .compare_exchange(END, GO_ON, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// The limit that stopped the guest, if one did.
@@ -103,9 +147,16 @@ impl Meter {
 
     /// Time until the deadline; `None` where there is none.
     pub(crate) fn time_left(&self) -> Option<Duration> {
+        let elapsed = || self.made.elapsed();
         match self.deadline.load(Ordering::Relaxed) {
-            u64::MAX => None,
-            nanos => Some(Duration::from_nanos(nanos).saturating_sub(self.made.elapsed())),
+            NEVER => None,
+            LATER => {
+                let allowance = Duration::from_nanos(self.allowance.load(Ordering::Relaxed));
+                let deadline = nanos(elapsed().saturating_add(allowance));
+                self.deadline.store(deadline, Ordering::Relaxed);
+                Some(allowance)
+            }
+            nanos => Some(Duration::from_nanos(nanos).saturating_sub(elapsed())),
         }
     }
 
@@ -247,4 +298,9 @@ impl Meter {
     pub(crate) fn memory_refused(&self) -> bool {
         self.memory_refused.load(Ordering::Relaxed)
     }
+}
+
+/// As many as fit, but neither [`NEVER`] nor [`LATER`].
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).map_or(LATER - 1, |nanos| nanos.min(LATER - 1))
 }

@@ -5,6 +5,7 @@ use crate::{
     Error, ErrorKind, Limit,
     engine::{Pause, Stop, mapping::MappedStore},
     wasi::INTERRUPTED,
+    wasm::Raised,
 };
 use wasmi::{
     AsContext, AsContextMut, Caller, Func, ResumableCall, ResumableCallHostTrap, TrapCode, Val,
@@ -97,21 +98,43 @@ fn raise(store: &mut MappedStore<State>) -> Result<bool, Stop> {
 }
 
 /// The next slice, unless the deadline has passed or the fuel is used up.
-fn refill(store: &mut MappedStore<State>, required: u64) -> Result<(), Stop> {
+fn refill(store: &mut impl AsContextMut<Data = State>, required: u64) -> Result<(), Stop> {
+    let mut store = store.as_context_mut();
     go_on(store.data())?;
-    let left = store.as_context().get_fuel()?;
+    let left = store.get_fuel()?;
     let wanted = SLICE.max(required.saturating_sub(left));
     let slice = store.data_mut().fuel.take(wanted);
     if left + slice < required || slice == 0 {
         return Err(store.data().meter.hit(Limit::Fuel));
     }
-    store.as_context_mut().set_fuel(left + slice)
+    store.set_fuel(left + slice)
+}
+
+/// Calls `func` from inside a host function that its guest has called: in slices
+/// of fuel, too, where it is metered.
+pub(crate) fn nested(
+    caller: &mut Caller<'_, State>,
+    func: Func,
+    params: &[Val],
+    results: &mut [Val],
+) -> Result<(), Stop> {
+    let mut call = func.call_resumable(&mut *caller, params, results)?;
+    loop {
+        call = match call {
+            ResumableCall::Finished => return Ok(()),
+            ResumableCall::OutOfFuel(paused) => {
+                refill(caller, paused.required_fuel())?;
+                paused.resume(&mut *caller, results)?
+            }
+            ResumableCall::HostTrap(trap) => return Err(trap.into_host_error()),
+        };
+    }
 }
 
 /// Whether a guest that asks may go on. It is paused by an interrupt only if it
 /// can be told of it; where its language looks for interrupts itself, it sees
 /// this one.
-pub(super) fn tick(state: &State) -> Result<(), Stop> {
+pub(crate) fn tick(state: &State) -> Result<(), Stop> {
     match state.interrupt {
         Some(_) => state.meter.check(),
         None => go_on(state),
@@ -149,6 +172,8 @@ pub(super) fn note_limits(store: &mut MappedStore<State>, stop: Stop) -> Stop {
             meter.hit(Limit::Memory)
         }
         Some(TrapCode::GrowthOperationLimited) => meter.hit(Limit::Memory),
+        // What an embedder's own function failed with is for the embedder.
+        None if stop.downcast_ref::<Raised>().is_some() => stop,
         None if meter.memory_refused() && stop.i32_exit_status().is_none() => {
             meter.hit(Limit::Memory)
         }

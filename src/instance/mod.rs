@@ -16,7 +16,7 @@ mod wake;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use call::{Waiting, is_metered, settle, top_up};
+pub(crate) use call::{Waiting, is_metered, nested, settle, tick, top_up};
 pub(crate) use cold::{Cold, cold_code};
 pub(crate) use interrupt::Interrupt;
 pub(crate) use prepared::{Code, Prepared};
@@ -76,6 +76,21 @@ impl Instance {
             call::fill(&mut store).map_err(Failure::Error)?;
         }
         Self::instantiate(prepared, store, &prepared.linker)
+    }
+
+    /// The same with imports of its own: `link` gives the linker, whatever is in
+    /// the store by then.
+    pub(crate) fn linked(
+        prepared: &Prepared,
+        state: State,
+        link: impl FnOnce(&mut MappedStore<State>) -> Result<Linker<State>, Error>,
+    ) -> Result<Self, Failure> {
+        let mut store = store(&prepared.engine, state, Reservation::empty());
+        if prepared.engine.metering() == Metering::On {
+            call::fill(&mut store).map_err(Failure::Error)?;
+        }
+        let linker = link(&mut store).map_err(Failure::Error)?;
+        Self::instantiate(prepared, store, &linker)
     }
 
     /// An instance of whatever `prepared` is: of a module, or of an image: one

@@ -15,6 +15,9 @@ use wasmi::{Caller, ExternType, Linker, MemoryType};
 /// The module that an image imports its memories from: `memory0`, `memory1`, …
 const MEMORIES: &str = "dormouse";
 
+/// The modules that the host has functions of.
+const HOSTS: [&str; 3] = ["wasi_snapshot_preview1", "wasi_unstable", MEMORIES];
+
 /// A module, ready to be instantiated again and again.
 pub(crate) struct Prepared {
     pub(super) engine: Engine,
@@ -64,6 +67,47 @@ impl Prepared {
             in_place: false,
             resting: Resting::default(),
         })
+    }
+
+    /// Loads `wasm` for instances whose imports need not all be the host's own:
+    /// see [`Instance::linked`](super::Instance::linked).
+    pub(crate) fn open(wasm: &[u8], metering: Metering, frames: usize) -> Result<Self, Error> {
+        let mut engine = Engine::new(metering, frames);
+        let module = crate::engine::load(&mut engine, wasm)?;
+        let is_ours = |import: wasmi::ImportType<'_>| HOSTS.contains(&import.module());
+        let linker = if module.imports().any(is_ours) {
+            linker(&engine, &module, |_| Ok(()))?
+        } else {
+            // Linking what nobody asks for would be most of the loading.
+            Linker::new(engine.inner())
+        };
+        Ok(Self {
+            engine,
+            module,
+            linker,
+            image: None,
+            in_place: false,
+            resting: Resting::default(),
+        })
+    }
+
+    /// The module itself.
+    pub(crate) fn module(&self) -> &wasmi::Module {
+        &self.module
+    }
+
+    /// What the host has for imports of any module.
+    pub(crate) fn linker(&self) -> &Linker<State> {
+        &self.linker
+    }
+
+    /// Whether the host has something for each import of the module, in order.
+    pub(crate) fn provided(&self) -> Vec<bool> {
+        let mut linker = self.linker.clone();
+        let imports = self.module.imports();
+        imports
+            .map(|import| has(&mut linker, import.module(), import.name()))
+            .collect()
     }
 
     /// Loads the code of an image, whose memories will be `memories`. For
@@ -229,10 +273,7 @@ fn check_imports(module: &wasmi::Module, mut linker: Linker<State>) -> Result<()
         if is_memory && import.module() == MEMORIES {
             continue;
         }
-        // The linker refuses a second definition: a way to ask whether it has
-        // one that costs no copy of it.
-        let is_new = linker.func_wrap(import.module(), import.name(), || {});
-        if is_new.is_ok() {
+        if !has(&mut linker, import.module(), import.name()) {
             let kind = kind(import.ty());
             missing.push(format!("{}.{} ({kind})", import.module(), import.name()));
         }
@@ -248,6 +289,13 @@ fn check_imports(module: &wasmi::Module, mut linker: Linker<State>) -> Result<()
             missing.join(", ")
         ),
     ))
+}
+
+/// Whether `linker` has something for an import; it has from now on.
+fn has(linker: &mut Linker<State>, module: &str, name: &str) -> bool {
+    // The linker refuses a second definition: a way to ask whether it has one
+    // that costs no copy of it.
+    linker.func_wrap(module, name, || {}).is_err()
 }
 
 fn kind(ty: &ExternType) -> &'static str {

@@ -250,6 +250,14 @@ impl Sink {
         }
     }
 
+    /// Bytes that are captured.
+    pub(crate) fn captured(&self) -> usize {
+        match &self.target {
+            Target::Capture(buffer) => lock(buffer).len(),
+            _ => 0,
+        }
+    }
+
     pub(crate) fn is_terminal(&self) -> bool {
         self.terminal
     }
