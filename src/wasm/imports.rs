@@ -173,8 +173,12 @@ fn trampoline(
         let mut context = CallContext::new(caller);
         let called = catch_unwind(AssertUnwindSafe(|| function(&mut context, &args)));
         let mut caller = context.into_caller();
-        // It may have taken the rest of the guest's time.
+        // It may have taken the rest of the guest's time, or keep quiet about a
+        // limit that ended a call back.
         crate::instance::tick(caller.data())?;
+        if let Some(limit) = caller.data().meter.limit() {
+            return Err(caller.data().meter.hit(limit));
+        }
         let values = match called {
             Ok(Ok(values)) => values,
             Ok(Err(error)) => return Err(raise(failed(&name, error))),

@@ -161,12 +161,12 @@ impl Module {
         &self.0.name
     }
 
-    /// What it imports, in order.
+    /// What it imports: functions first, then tables, memories and globals.
     pub fn imports(&self) -> &[ImportType] {
         &self.0.imports
     }
 
-    /// What it exports.
+    /// What it exports, in no order.
     pub fn exports(&self) -> &[ExportType] {
         &self.0.exports
     }
