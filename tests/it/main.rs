@@ -41,4 +41,5 @@ mod traps;
 mod unprepared;
 mod wasi;
 mod wasm;
+mod wasm_api;
 mod ways;
