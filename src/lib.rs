@@ -7,6 +7,8 @@
 //!   what it may reach (nothing, by default), and the [`Limits`] that bound it.
 //! - A [`Session`] is a live guest that runs code piece by piece.
 //! - A [`Program`] says what to run; an [`Outcome`] how that ended.
+//! - A [`Module`] is plain Wasm, of which each [`Instance`] has functions to call
+//!   with typed values, and memories to read and write.
 //!
 //! ```
 //! use dormouse::{Image, Program, Sandbox, Status};
