@@ -4,6 +4,8 @@
 //! like any other, and its state read; from that and the original module comes
 //! one that goes on from there. See the crate `dormouse-snapshot`.
 
+#[cfg(feature = "javascript")]
+use crate::language::javascript;
 use crate::{
     Error, ErrorKind, Image, Language, Program, Sandbox, Status,
     arrange::arrange,
@@ -15,7 +17,7 @@ use crate::{
         manifest::{ClockBase, Frame, OpenFile},
     },
     instance::{Failure, Instance, Prepared, is_restorable},
-    language::{self, javascript, python, wasm},
+    language::{self, wasm},
     program::Entry as ProgramEntry,
 };
 use dormouse_snapshot::{
@@ -41,19 +43,6 @@ pub(crate) struct Request {
     pub(crate) bounded: bool,
 }
 
-/// Where a language's guest waits for what it has to run.
-pub(crate) fn language_point(language: Language) -> Point {
-    match language {
-        Language::Python => Point::Import {
-            module: "wasi_snapshot_preview1".to_owned(),
-            name: "fd_read".to_owned(),
-            args: vec![(0, python::CHANNEL.into())],
-            nth: 1,
-        },
-        Language::JavaScript => Point::Idle,
-    }
-}
-
 /// Runs `program` in `sandbox` up to the point that `request` names, and gives
 /// what goes on from there.
 ///
@@ -75,8 +64,7 @@ pub(crate) fn capture(
     let is_program = matches!(program.entry, ProgramEntry::Script(_));
     let point = match (&request.point, image.guest_language()) {
         (Some(point), _) => point.clone(),
-        (None, Some(Language::Python)) if is_program => python::program_point(),
-        (None, Some(language)) => language_point(language),
+        (None, Some(language)) => language::point(language, is_program),
         (None, None) => Point::import("dormouse", "snapshot_point"),
     };
     // What is made here is not looked at again when it wakes.
@@ -200,6 +188,7 @@ impl Run {
         instrumented: &Instrumented<'_>,
         program: &Program,
     ) -> Result<(Option<Entry>, serde_json::Value), Error> {
+        #[cfg(feature = "javascript")]
         if let (Point::Idle, Some(Language::JavaScript)) = (point, self.language) {
             let engine = javascript::prepare_image(&mut self.instance)?
                 .map_err(|stop| failed(format!("the engine does not start: {stop}")))?;
@@ -226,6 +215,7 @@ impl Run {
         Ok((entry, serde_json::Value::Null))
     }
 
+    #[cfg(feature = "javascript")]
     /// Runs a JavaScript program to where it waits for being captured.
     fn javascript_to_point(
         &mut self,
@@ -331,8 +321,8 @@ impl Run {
     /// lost is an error: other open files, and what lies in `/tmp`.
     fn files(&self) -> Result<Vec<OpenFile>, Error> {
         let wasi = self.instance.state().wasi();
-        let is_channel =
-            |path: &String| self.language == Some(Language::Python) && path.as_str() == DEVICE;
+        let channel = language::channel(self.language);
+        let is_channel = |path: &String| channel.is_some() && path.as_str() == DEVICE;
         if let Some(path) = wasi
             .root()
             .open_paths()
@@ -352,7 +342,7 @@ impl Run {
         }
         let mut files = Vec::new();
         for fd in wasi.open_descriptors() {
-            if self.language != Some(Language::Python) || fd != python::CHANNEL {
+            if channel != Some(fd) {
                 return Err(failed(format!(
                     "the file descriptor {fd} is open at the snapshot point; only the standard \
                      streams and the root can be open there, so close the file before"

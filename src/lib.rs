@@ -24,6 +24,16 @@
 //! What a guest does wrong (a trap, an exit code, a limit) is an [`Outcome`];
 //! an [`Error`] is about what the host could not do.
 #![deny(unsafe_code)]
+#![cfg_attr(
+    not(all(feature = "javascript", feature = "python")),
+    allow(
+        dead_code,
+        unreachable_code,
+        unused_imports,
+        unused_variables,
+        reason = "what only a language uses is there for it"
+    )
+)]
 
 mod arrange;
 mod capture;
@@ -51,6 +61,7 @@ mod language;
 mod limits;
 mod locate;
 mod outcome;
+#[cfg(feature = "python")]
 mod packages;
 mod point;
 mod program;

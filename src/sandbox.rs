@@ -4,8 +4,8 @@ mod snapshot;
 mod state;
 
 use crate::{
-    Error, ErrorKind, Grants, HostFunctions, Image, Language, Limits, Outcome, Output, Program,
-    Session, Status, Stdin, Trap,
+    Error, ErrorKind, Grants, HostFunctions, Image, Limits, Outcome, Output, Program, Session,
+    Status, Stdin, Trap,
     engine::{Meter, Metering, Stop, ahead},
     host::{Kv, Packages},
     instance::{Failure, Instance, State},
@@ -435,7 +435,9 @@ fn check_program(image: &Image, program: &Program) -> Result<(), Error> {
         (Some(_), Entry::Start) => Some("the image has a language in it, but no program"),
         (None, Entry::Start | Entry::Invoke { .. }) => None,
         (None, _) => Some("a Wasm module runs no source code"),
-        (Some(Language::JavaScript), Entry::Module(_)) => Some("only Python has modules to run"),
+        (Some(language), Entry::Module(_)) if !language.is_python() => {
+            Some("only Python has modules to run")
+        }
         (
             Some(_),
             Entry::Code(_) | Entry::Script(_) | Entry::Module(_) | Entry::Session | Entry::Copy,

@@ -307,13 +307,16 @@ fn instance(sandbox: &Sandbox, state: State) -> Result<Instance, Error> {
 impl Live {
     /// Leaves what can be used again to the next guest.
     fn rest(self) {
-        drop(self.language);
-        if let Ok(prepared) = self
-            .sandbox
-            .image()
-            .prepared(self.sandbox.session_metering())
+        let Self {
+            sandbox,
+            instance,
+            language,
+        } = self;
         {
-            self.instance.rest(prepared, false);
+            let _first = language;
+        }
+        if let Ok(prepared) = sandbox.image().prepared(sandbox.session_metering()) {
+            instance.rest(prepared, false);
         }
     }
 }

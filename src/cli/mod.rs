@@ -6,6 +6,7 @@ mod args;
 mod bundle;
 #[cfg(feature = "server")]
 mod check;
+#[cfg(feature = "python")]
 mod deps;
 mod guest;
 mod inspect;
@@ -96,6 +97,7 @@ fn dispatch(matches: &ArgMatches, guest_args: Vec<OsString>) -> Result<ExitCode,
         Some(("inspect", matches)) => inspect::run(matches),
         Some(("bundle", matches)) => bundle::run(matches),
         Some(("guest", matches)) => guest::run(matches),
+        #[cfg(feature = "python")]
         Some(("deps", matches)) => deps::run(matches),
         Some(("stubs", matches)) => stubs::run(matches),
         Some(("completions", matches)) => Ok(completions(matches)),
@@ -126,12 +128,13 @@ fn command() -> Command {
     let commands = commands
         .subcommand(serve::command())
         .subcommand(check::command());
+    #[cfg(feature = "python")]
+    let commands = commands.subcommand(deps::command());
     commands
         .subcommand(snapshot::command())
         .subcommand(inspect::command())
         .subcommand(bundle::command())
         .subcommand(guest::command())
-        .subcommand(deps::command())
         .subcommand(stubs::command())
         .subcommand(
             Command::new("completions")

@@ -8,7 +8,6 @@ use crate::{
         cache::Images,
         opened::{self, Found},
     },
-    packages,
 };
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::{
@@ -121,9 +120,15 @@ pub(super) fn no_snapshot() -> Arg {
 pub(super) fn kind(name: &str) -> Result<Kind, String> {
     match name {
         "wasm" => Ok(Kind::Wasm),
-        _ => name.parse().map(Kind::Source).map_err(|_: Error| {
-            format!("unknown language {name:?}; there are python (py), javascript (js) and wasm")
-        }),
+        "python" | "py" | "javascript" | "js" => {
+            let language: Result<Language, Error> = name.parse();
+            language
+                .map(Kind::Source)
+                .map_err(|error| error.to_string())
+        }
+        _ => Err(format!(
+            "unknown language {name:?}; there are python (py), javascript (js) and wasm"
+        )),
     }
 }
 
@@ -166,7 +171,8 @@ fn execute(image: Image, program: Program, matches: &ArgMatches) -> Result<ExitC
         watch(deadline);
     }
     let outcome = sandbox.run(program);
-    packages::leave();
+    #[cfg(feature = "python")]
+    crate::packages::leave();
     let outcome = outcome?;
     // The process ends here: nobody needs its memory piece by piece.
     std::mem::forget(image);
@@ -185,7 +191,8 @@ fn watch(deadline: Duration) {
                 ..Limits::default()
             },
         );
-        packages::leave();
+        #[cfg(feature = "python")]
+        crate::packages::leave();
         std::process::exit(i32::from(LIMIT));
     });
 }
@@ -260,19 +267,24 @@ fn plan(matches: &ArgMatches, guest_args: Vec<OsString>) -> Result<(Image, Progr
         .map(OsString::into_encoded_bytes)
         .collect();
     if let Some(module) = matches.get_one::<String>("module") {
-        if !matches!(lang, None | Some(Kind::Source(Language::Python))) {
+        let is_python = |kind: Kind| matches!(kind, Kind::Source(language) if language.is_python());
+        if !lang.is_none_or(is_python) {
             return Err(args::usage_error("-m runs Python modules only"));
         }
         return Ok((
-            guest(Language::Python)?,
+            guest("python".parse()?)?,
             Program::module(module).args(guest_args),
         ));
     }
     if let Some(code) = matches.get_one::<OsString>("code") {
-        let Kind::Source(language) = lang.unwrap_or(Kind::Source(Language::Python)) else {
-            return Err(args::usage_error(
-                "-c takes source code; a Wasm module is a FILE",
-            ));
+        let language = match lang {
+            None => "python".parse()?,
+            Some(Kind::Source(language)) => language,
+            Some(Kind::Wasm) => {
+                return Err(args::usage_error(
+                    "-c takes source code; a Wasm module is a FILE",
+                ));
+            }
         };
         let code = code.as_encoded_bytes().to_vec();
         return Ok((guest(language)?, Program::code(code).args(guest_args)));
@@ -406,8 +418,8 @@ pub(super) fn kind_of(path: &Path) -> Result<Kind, Error> {
         .and_then(|extension| extension.to_str())
         .unwrap_or_default();
     match extension.to_ascii_lowercase().as_str() {
-        "py" => Ok(Kind::Source(Language::Python)),
-        "js" | "mjs" => Ok(Kind::Source(Language::JavaScript)),
+        "py" => Ok(Kind::Source("python".parse()?)),
+        "js" | "mjs" => Ok(Kind::Source("javascript".parse()?)),
         "wasm" | "wat" => Ok(Kind::Wasm),
         _ => Err(args::usage_error(format!(
             "language required: {} is no .py, .js, .mjs, .wasm or .wat file, and no image; say \

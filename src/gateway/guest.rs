@@ -115,7 +115,7 @@ fn interpreter<'a>(plain: &'a OnceLock<Image>, store: &GuestStore) -> Result<&'a
     if let Some(image) = plain.get() {
         return Ok(image);
     }
-    let wasm = store.fetch(Language::Python, &mut |_| {})?;
+    let wasm = store.fetch("python".parse()?, &mut |_| {})?;
     let image = Image::wasm("python.wasm", &wasm)?;
     Ok(plain.get_or_init(|| image))
 }
@@ -188,15 +188,16 @@ impl Loader {
     /// The pinned interpreter, if `source` is that and can be woken.
     fn interpreter(&self, source: &[u8]) -> Option<Guest> {
         let store = GuestStore::open_default().ok()?;
-        if !store.keep_pinned(Language::Python, source).ok()? {
+        let python = "python".parse().ok()?;
+        if !store.keep_pinned(python, source).ok()? {
             return None;
         }
         // Another one may have been added in its place.
-        let (_, in_use) = store.identity(Language::Python).ok()?;
+        let (_, in_use) = store.identity(python).ok()?;
         if in_use != sha256(source) {
             return None;
         }
-        let image = self.language(Language::Python).ok()?;
+        let image = self.language(python).ok()?;
         Some(Guest::Interpreter {
             image,
             plain: Default::default(),
@@ -220,8 +221,8 @@ impl Loader {
 fn language_of(path: &Path) -> Option<Language> {
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();
     match extension.as_str() {
-        "py" => Some(Language::Python),
-        "js" | "mjs" => Some(Language::JavaScript),
+        "py" => "python".parse().ok(),
+        "js" | "mjs" => "javascript".parse().ok(),
         _ => None,
     }
 }

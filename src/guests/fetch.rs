@@ -1,10 +1,10 @@
 //! Fetching a pinned guest through the registry's own client.
 
 use super::{Progress, pin::Pin};
-use crate::{Error, ErrorKind, Language};
+use crate::{Error, ErrorKind, Language, image::trust::sha256};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use flate2::read::GzDecoder;
-use sha2::{Digest, Sha256, Sha512};
+use sha2::{Digest, Sha512};
 use std::{
     fs,
     io::{self, Read},
@@ -62,14 +62,6 @@ pub(super) fn verify(wasm: &[u8], pin: &Pin) -> Result<(), String> {
         "has the SHA-256 digest {found}, expected {}",
         pin.sha256
     ))
-}
-
-/// SHA-256 in hexadecimal.
-pub(super) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 /// Runs the client; the archive's path.

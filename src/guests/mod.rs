@@ -1,5 +1,9 @@
 //! Language guests: which, from where, and where they are kept.
 
+#[cfg(any(feature = "javascript", feature = "python"))]
+mod fetch;
+#[cfg(not(any(feature = "javascript", feature = "python")))]
+#[path = "without.rs"]
 mod fetch;
 #[cfg(all(feature = "cli", feature = "server"))]
 mod keep;

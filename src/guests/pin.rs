@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn every_language_has_a_whole_pin() {
-        for language in Language::ALL {
+        for language in Language::ALL.iter().copied() {
             let pin = pin(language);
             assert!(pin.integrity.starts_with("sha512-"), "{pin:?}");
             assert_eq!(pin.integrity.len(), "sha512-".len() + 88, "{pin:?}");

@@ -1,8 +1,7 @@
 //! Where guests are kept, and how they get there whole or not at all.
 
 use super::{
-    Progress,
-    fetch::{self, sha256},
+    Progress, fetch,
     lock::Lock,
     pin::{Pin, pin},
 };
@@ -12,6 +11,7 @@ use crate::{
         cache::Images,
         manifest::Guest,
         ready::{self, Kind},
+        trust::sha256,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -357,7 +357,7 @@ impl GuestStore {
                 }
             }
         };
-        Ok(Language::ALL.map(summary).to_vec())
+        Ok(Language::ALL.iter().copied().map(summary).collect())
     }
 
     pub(super) fn path_of(&self, digest: &str) -> PathBuf {

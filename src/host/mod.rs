@@ -13,10 +13,18 @@ mod error;
 mod exchange;
 mod fs;
 mod functions;
+#[cfg(feature = "http")]
+mod http;
+#[cfg(not(feature = "http"))]
+#[path = "http/without.rs"]
 mod http;
 mod known;
 mod kv;
 mod marshal;
+#[cfg(feature = "python")]
+mod packages;
+#[cfg(not(feature = "python"))]
+#[path = "packages/without.rs"]
 mod packages;
 mod registry;
 mod short;

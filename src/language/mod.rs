@@ -1,9 +1,13 @@
 //! What the languages need beyond plain WASI.
 
+#[cfg(feature = "javascript")]
 pub(crate) mod javascript;
+#[cfg(feature = "python")]
 pub(crate) mod python;
 pub(crate) mod session;
+#[cfg(feature = "python")]
 mod stack;
+pub(crate) mod start;
 pub(crate) mod wasm;
 
 use crate::{
@@ -13,29 +17,49 @@ use crate::{
     instance::{Instance, State},
     program::Entry,
 };
+use dormouse_snapshot::Point;
 use std::{fmt, str::FromStr};
 use wasmi::Linker;
 
-/// A language that Dormouse runs source code of.
+/// A language that Dormouse runs source code of, each where it was built with
+/// the feature of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Language {
     /// CPython 3.12.
+    #[cfg(feature = "python")]
     Python,
     /// QuickJS-NG.
+    #[cfg(feature = "javascript")]
     JavaScript,
 }
 
 impl Language {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Python, Self::JavaScript];
+    pub const ALL: &[Self] = &[
+        #[cfg(feature = "python")]
+        Self::Python,
+        #[cfg(feature = "javascript")]
+        Self::JavaScript,
+    ];
 
     /// `python` or `javascript`.
     pub fn name(self) -> &'static str {
         match self {
+            #[cfg(feature = "python")]
             Self::Python => "python",
+            #[cfg(feature = "javascript")]
             Self::JavaScript => "javascript",
         }
+    }
+
+    fn is(self, name: &str) -> bool {
+        self.name() == name
+    }
+
+    /// Whether it is Python.
+    pub(crate) fn is_python(self) -> bool {
+        self.is("python")
     }
 }
 
@@ -49,41 +73,54 @@ impl FromStr for Language {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {
-        match name {
-            "python" | "py" => Ok(Self::Python),
-            "javascript" | "js" => Ok(Self::JavaScript),
-            _ => Err(Error::new(
-                ErrorKind::Guest,
-                format!("unknown language {name:?}; there are python (py) and javascript (js)"),
-            )),
-        }
+        let name = match name {
+            "py" => "python",
+            "js" => "javascript",
+            name => name,
+        };
+        let found = Self::ALL.iter().find(|language| language.is(name));
+        found.copied().ok_or_else(|| {
+            let message = match name {
+                "python" | "javascript" => {
+                    format!("this build of dormouse has no {name} (its feature `{name}`)")
+                }
+                _ => {
+                    format!("unknown language {name:?}; there are python (py) and javascript (js)")
+                }
+            };
+            Error::new(ErrorKind::Guest, message)
+        })
     }
 }
 
 /// The guest of `language` as it is run: `wasm` with whatever it needs changed.
 pub(crate) fn adapt(language: Language, wasm: Vec<u8>) -> Vec<u8> {
     match language {
+        #[cfg(feature = "python")]
         Language::Python => python::export(stack::enlarge(wasm)),
+        #[cfg(feature = "javascript")]
         Language::JavaScript => wasm,
     }
 }
 
-/// Whether other engines can run its guest.
+/// Whether other engines can run its guest: JavaScript's imports what [`link`]
+/// gives it.
 pub(crate) fn is_portable(language: Language) -> bool {
-    // JavaScript's imports what `link` gives it.
-    language == Language::Python
+    language.is_python()
 }
 
 /// Whether the language, before it knows its program, draws what must not be
 /// the same everywhere: Python the seed of its hashes.
 pub(crate) fn draws_secrets(language: Language) -> bool {
-    language == Language::Python
+    language.is_python()
 }
 
 /// What to watch, to arrange the language's image by.
 pub(crate) fn training(language: Language) -> Training {
     match language {
+        #[cfg(feature = "python")]
         Language::Python => python::TRAINING,
+        #[cfg(feature = "javascript")]
         Language::JavaScript => javascript::TRAINING,
     }
 }
@@ -92,36 +129,66 @@ pub(crate) fn training(language: Language) -> Training {
 /// point.
 pub(crate) fn fingerprint(language: Language) -> u64 {
     match language {
+        #[cfg(feature = "python")]
         Language::Python => python::FINGERPRINT,
+        #[cfg(feature = "javascript")]
         Language::JavaScript => javascript::bootstrap::FINGERPRINT,
+    }
+}
+
+/// Where the language's guest waits for what it has to run; or, of a program
+/// that it runs, for being captured.
+pub(crate) fn point(language: Language, of_program: bool) -> Point {
+    match language {
+        #[cfg(feature = "python")]
+        Language::Python if of_program => python::program_point(),
+        #[cfg(feature = "python")]
+        Language::Python => python::point(),
+        #[cfg(feature = "javascript")]
+        Language::JavaScript => {
+            let _ = of_program;
+            Point::Idle
+        }
+    }
+}
+
+/// The descriptor that the language's guest has open for itself.
+pub(crate) fn channel(language: Option<Language>) -> Option<u32> {
+    match language? {
+        #[cfg(feature = "python")]
+        Language::Python => Some(python::CHANNEL),
+        #[cfg(feature = "javascript")]
+        Language::JavaScript => None,
     }
 }
 
 /// How deep calls in the language's guest may nest.
 pub(crate) fn frames(language: Option<Language>) -> usize {
     match language {
+        #[cfg(feature = "python")]
         Some(Language::Python) => stack::FRAMES,
-        None | Some(Language::JavaScript) => engine::MAX_RECURSION_DEPTH,
+        _ => engine::MAX_RECURSION_DEPTH,
     }
 }
 
 /// Runs `program` in an instance of `image`.
 pub(crate) fn run(image: &Image, instance: &mut Instance, program: &Program) -> wasm::Ran {
-    let language = image.guest_language();
-    if let (Some(Language::JavaScript), Some(snapshot)) = (language, image.snapshot()) {
-        return javascript::run_woken(instance, snapshot, program);
-    }
-    match (language, &program.entry) {
+    match (image.guest_language(), &program.entry) {
+        #[cfg(feature = "javascript")]
+        (Some(Language::JavaScript), _) => match image.snapshot() {
+            Some(snapshot) => javascript::run_woken(instance, snapshot, program),
+            None => javascript::run(instance, program),
+        },
         (None, Entry::Invoke { function, args }) => wasm::invoke(instance, function, args),
-        (None | Some(Language::Python), _) => wasm::start(instance),
-        (Some(Language::JavaScript), _) => javascript::run(instance, program),
+        _ => wasm::start(instance),
     }
 }
 
 /// What a language's guest imports beyond WASI.
 pub(crate) fn link(language: Option<Language>) -> fn(&mut Linker<State>) -> Result<(), Error> {
     match language {
-        None | Some(Language::Python) => |_| Ok(()),
+        #[cfg(feature = "javascript")]
         Some(Language::JavaScript) => javascript::link,
+        _ => |_| Ok(()),
     }
 }

@@ -52,6 +52,16 @@ with open(__file__, 'rb') as file:
 exec(compile(code, __file__, 'exec'))
 ";
 
+/// Where the guest waits for what it has to run.
+pub(crate) fn point() -> Point {
+    Point::Import {
+        module: "wasi_snapshot_preview1".to_owned(),
+        name: "fd_read".to_owned(),
+        args: vec![(0, CHANNEL.into())],
+        nth: 1,
+    }
+}
+
 /// Where a program is captured. Nobody else synchronizes the channel, so that
 /// it doesn't matter what was read from it before; what the woken program has to
 /// know is read after.

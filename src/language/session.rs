@@ -1,6 +1,11 @@
 //! A language that runs a program piece by piece.
 
-use super::{Language, javascript, python};
+#[cfg(any(feature = "javascript", feature = "python"))]
+use super::Language;
+#[cfg(feature = "javascript")]
+use super::javascript;
+#[cfg(feature = "python")]
+use super::python;
 use crate::{Error, ErrorKind, GuestError, Image, engine::Stop, instance::Instance};
 
 /// What a session is asked.
@@ -37,7 +42,9 @@ pub(super) fn no_copy(why: impl std::fmt::Display) -> Error {
 
 /// A language in an instance between two pieces.
 pub(crate) enum Session {
+    #[cfg(feature = "python")]
     Python(python::session::Session),
+    #[cfg(feature = "javascript")]
     JavaScript(Box<javascript::session::Session>),
 }
 
@@ -53,9 +60,11 @@ impl Session {
         instance: &mut Instance,
     ) -> Result<Result<Self, Stop>, Error> {
         match image.guest_language() {
+            #[cfg(feature = "python")]
             Some(Language::Python) => {
                 Ok(python::session::Session::begin(instance)?.map(Self::Python))
             }
+            #[cfg(feature = "javascript")]
             Some(Language::JavaScript) => {
                 let session = javascript::session::Session::begin(image, instance)?;
                 Ok(session.map(|session| Self::JavaScript(Box::new(session))))
@@ -80,11 +89,15 @@ impl Session {
         other: &mut Instance,
     ) -> Result<Self, Error> {
         match self {
+            #[cfg(feature = "python")]
             Self::Python(session) => session.copy(image, instance, other).map(Self::Python),
+            #[cfg(feature = "javascript")]
             Self::JavaScript(session) => {
                 let copy = session.copy(instance, other)?;
                 Ok(Self::JavaScript(Box::new(copy)))
             }
+            #[cfg(not(any(feature = "javascript", feature = "python")))]
+            _ => match *self {},
         }
     }
 
@@ -99,8 +112,12 @@ impl Session {
         question: Question<'_>,
     ) -> Result<Reply, Stop> {
         match self {
+            #[cfg(feature = "python")]
             Self::Python(session) => session.ask(instance, question),
+            #[cfg(feature = "javascript")]
             Self::JavaScript(session) => session.ask(instance, question),
+            #[cfg(not(any(feature = "javascript", feature = "python")))]
+            _ => match *self {},
         }
     }
 }

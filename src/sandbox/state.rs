@@ -2,12 +2,12 @@
 
 use super::{DeadlineBy, Sandbox};
 use crate::{
-    Error, ErrorKind, Grants, Kv as Grant, Language, Program,
+    Error, ErrorKind, Kv as Grant, Program,
     engine::Meter,
     files::RunFiles,
     host::{self, Device, Exchange, Fs, Functions, Http, Kv, Packages},
     instance::State,
-    language,
+    language::start::Start,
     wasi::{Beginning, Clock, Context, PREPARING, Random, Root, Stdio},
 };
 use std::{
@@ -118,55 +118,35 @@ impl Sandbox {
         root = root.with_device(host::DEVICE, move || {
             Box::new(Device::new(Arc::clone(&shared)))
         });
-        let mut javascript_path = None;
-        let mut javascript_beginning = None;
-        let mut channel = None;
-        let mut exchange = None;
-        let (args, env) = match self.image.guest_language() {
-            Some(Language::Python) => {
-                let terminal = stdio.is_terminal(1) || self.line_buffered;
-                exchange = language::python::tell(
-                    &functions,
-                    program,
-                    &self.grants,
-                    guest_path,
-                    terminal,
-                    self.capturing,
-                    beginning,
-                );
-                if snapshot.is_some() {
-                    channel = Some(Device::new(Arc::clone(&functions)));
-                }
-                root = language::python::with_files(root);
-                (language::python::args(self.capturing), Vec::new())
-            }
-            Some(Language::JavaScript) => {
-                javascript_path = guest_path;
-                javascript_beginning = beginning;
-                (Vec::new(), environment(&self.grants))
-            }
-            None => {
-                let name = program.name.clone().into_bytes();
-                let args = std::iter::once(name)
-                    .chain(program.args.iter().cloned())
-                    .collect();
-                (args, environment(&self.grants))
-            }
+        let start = Start {
+            functions: &functions,
+            program,
+            grants: &self.grants,
+            guest_path,
+            is_terminal: stdio.is_terminal(1) || self.line_buffered,
+            capturing: self.capturing,
+            wakes: snapshot.is_some(),
+            beginning,
         };
+        let given = start.give(self.image.guest_language(), root);
+        let root = given.root;
         files.show(&root);
         let mut context = Context::new(root, stdio, clock, random)?;
-        context.set_strings(args, env);
-        if let Some(channel) = channel {
-            context.open_device(language::python::CHANNEL, Box::new(channel));
+        context.set_strings(given.args, given.env);
+        if let Some((fd, device)) = given.channel {
+            context.open_device(fd, Box::new(device));
         }
         let mut state = State::new(context, self.limits.memory, self.limits.fuel, meter);
-        state.beginning = javascript_beginning;
+        state.beginning = given.beginning;
         state.functions = functions;
-        if exchange.is_some() {
-            *state.language::<Option<Arc<Exchange>>>() = exchange;
+        if given.exchange.is_some() {
+            *state.language::<Option<Arc<Exchange>>>() = given.exchange;
         }
-        if javascript_path.is_some() {
-            state.language::<language::javascript::Data>().guest_path = javascript_path;
+        #[cfg(feature = "javascript")]
+        if given.guest_path.is_some() {
+            state
+                .language::<crate::language::javascript::Data>()
+                .guest_path = given.guest_path;
         }
         Ok(state)
     }
@@ -186,20 +166,4 @@ impl Sandbox {
             ..Self::new(&self.image)
         }
     }
-}
-
-/// `NAME=value`, the last of a name.
-fn environment(grants: &Grants) -> Vec<Vec<u8>> {
-    let is_last = |index: usize, name: &str| {
-        grants.env[index + 1..]
-            .iter()
-            .all(|(other, _)| other != name)
-    };
-    grants
-        .env
-        .iter()
-        .enumerate()
-        .filter(|(index, (name, _))| is_last(*index, name))
-        .map(|(_, (name, value))| format!("{name}={value}").into_bytes())
-        .collect()
 }

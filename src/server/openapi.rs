@@ -28,7 +28,9 @@ pub(crate) fn describe(served: &[Language]) -> Value {
 /// What a request may call it.
 fn names(language: Language) -> [&'static str; 2] {
     match language {
+        #[cfg(feature = "python")]
         Language::Python => ["python", "py"],
+        #[cfg(feature = "javascript")]
         Language::JavaScript => ["javascript", "js"],
     }
 }

@@ -266,7 +266,7 @@ globalThis.left = 1; std.open('/tmp/left', 'w').close(); std.setenv?.('LEFT', '1
 /// An image is the same whenever and wherever it is made.
 #[test]
 fn images_are_made_alike() {
-    for language in Language::ALL {
+    for &language in Language::ALL {
         let made = || {
             let dir = Dir::new();
             let cache = dir.path().join("cache");

@@ -349,7 +349,7 @@ fn programs(language: Language) -> [&'static str; 4] {
 }
 
 fn a_limit_ends_one_session() {
-    for language in Language::ALL {
+    for &language in Language::ALL {
         let [prints, forever, writes, fills] = programs(language);
         let other = open(language);
         let session = open(language);

@@ -75,7 +75,7 @@ fn continues(
     if !code.ends_with('\\') {
         return Ok(false);
     }
-    if language != Language::Python && is_whole(code)? {
+    if !language.is_python() && is_whole(code)? {
         code.pop();
     }
     Ok(true)

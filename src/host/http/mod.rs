@@ -7,13 +7,8 @@
 mod allow;
 mod body;
 mod headers;
-#[cfg(feature = "http")]
 mod lookup;
 mod places;
-#[cfg(feature = "http")]
-mod send;
-#[cfg(not(feature = "http"))]
-#[path = "without.rs"]
 mod send;
 
 use self::{allow::Allowlist, headers::Fields, places::Places};
@@ -71,10 +66,6 @@ struct AskedGet {
 }
 
 /// One message to one server.
-#[cfg_attr(
-    not(feature = "http"),
-    allow(dead_code, reason = "nothing is sent then")
-)]
 struct Request {
     url: Url,
     method: &'static str,

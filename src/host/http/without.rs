@@ -1,21 +1,36 @@
-//! What there is of a client where this library is built without one.
+//! Where this library is built without HTTP.
 
-use super::{HostError, Request, Response};
-use crate::Error;
-use std::path::PathBuf;
+use super::HostFunctions;
+use crate::{Error, ErrorKind, Grants, Limits, engine::Meter};
+use std::sync::Arc;
 
-/// None.
-pub(super) struct Client;
+/// There is none.
+pub(crate) enum Http {}
 
-impl Client {
-    pub(super) fn new(_: &[PathBuf]) -> Result<Self, Error> {
-        Ok(Self)
+impl Http {
+    /// Nothing where nothing is granted.
+    ///
+    /// # Errors
+    ///
+    /// When a host is allowed.
+    pub(crate) fn granted(
+        grants: &Grants,
+        _: &Limits,
+        _: &Arc<Meter>,
+    ) -> Result<Option<Arc<Self>>, Error> {
+        match grants.hosts.first() {
+            None => Ok(None),
+            Some(host) => Err(Error::new(
+                ErrorKind::Grant,
+                format!(
+                    "{host} can't be allowed: this build of dormouse has no HTTP (its feature \
+                     `http`)"
+                ),
+            )),
+        }
     }
 
-    pub(super) fn send(&self, request: &Request, _: u64) -> Result<Response, HostError> {
-        Err(HostError::from(format!(
-            "no request is sent to {}: this build of dormouse has no HTTP (its feature `http`)",
-            request.url
-        )))
+    pub(super) fn add_to(self: &Arc<Self>, _: HostFunctions) -> HostFunctions {
+        match **self {}
     }
 }
