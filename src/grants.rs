@@ -4,6 +4,27 @@ use std::path::PathBuf;
 
 /// Capabilities of one run, as plain data. The default grants nothing: no
 /// files, no network, no environment, and clocks and randomness of the host.
+///
+/// What a guest has is fixed when its run begins, and its alone: no later run
+/// finds it.
+///
+/// ```
+/// use dormouse::{Grants, Image, Kv, Mount, MountMode, Program, Sandbox};
+/// let folder = std::env::temp_dir();
+/// let grants = Grants {
+///     mounts: vec![Mount {
+///         guest: "/work".to_owned(),
+///         host: folder,
+///         mode: MountMode::ReadOnly,
+///     }],
+///     env: vec![("LANG".to_owned(), "C".to_owned())],
+///     kv: Kv::Memory,
+///     ..Grants::default()
+/// };
+/// let image = Image::wasm("nop.wat", b"(module (func (export \"_start\")))")?;
+/// Sandbox::new(&image).grants(grants).run(Program::start("nop"))?;
+/// # Ok::<(), dormouse::Error>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Grants {
     /// Host folders (or single files) and where the guest sees them.
@@ -54,7 +75,8 @@ pub struct Packages {
     pub allowed: Vec<String>,
 }
 
-/// One host folder or file, given to the guest at an absolute guest path.
+/// One host folder or file, given to the guest at an absolute guest path. What
+/// is not below one does not exist for the guest; links and `..` don't lead out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
     /// Absolute guest path, `/` allowed.

@@ -23,6 +23,55 @@
 //!
 //! What a guest does wrong (a trap, an exit code, a limit) is an [`Outcome`];
 //! an [`Error`] is about what the host could not do.
+//!
+//! # From a script to a service
+//!
+//! 1. **Run code.** [`GuestStore::image`] gives a language's image: fetched,
+//!    verified and captured once, woken in milliseconds ever after. One image
+//!    serves all threads; each [`Sandbox`] of it is a run of its own.
+//! 2. **Let it reach something.** [`Grants`] are plain data: folders, environment,
+//!    values by key, hosts. [`HostFunctions`] are your own functions, typed by
+//!    serde. What is not granted does not exist.
+//! 3. **Bound it.** [`Limits`] have defaults; [`Stopper`] ends a run from another
+//!    thread, [`Interrupter`] what a session runs.
+//! 4. **Follow it.** [`Output::callback`] gets what is printed as it comes,
+//!    [`Stdin::Reader`] feeds it.
+//! 5. **Keep it.** [`Sandbox::session`] runs code piece by piece. [`Sandbox::snapshot`]
+//!    stops a program at a [`Point`], say when its packages are imported, and
+//!    gives an image that goes on from there; [`Image::save`] and [`Image::open`]
+//!    keep it in a file.
+//! 6. **Or only Wasm.** [`Engine`], [`Module`] and [`Instance`] call exports with
+//!    typed values and look into memory, without a language or WASI's ways.
+//!
+//! The repository's `examples/` have whole programs: `embed`, `functions`, a
+//! `judge` of many untrusted programs in parallel, a `repl`.
+//!
+//! # Threads
+//!
+//! A guest runs on the thread that calls [`Sandbox::run`]; only a batch of host
+//! calls takes more, for as long as it lasts, and, where a processor is idle,
+//! what prepares an image. [`Image`], [`Session`], [`GuestStore`],
+//! [`HostFunctions`], [`Stopper`] and [`Interrupter`] are `Send` and `Sync`; a
+//! [`Sandbox`] is `Send`. Nothing is shared between two runs but what they were
+//! given to share, or name both: of a file of values by key, a process has one
+//! view. The library changes nothing of the process: no signal handlers, no
+//! current folder, no logger. Of the environment it reads `DORMOUSE_CACHE` and
+//! what names the user's cache folder, for [`GuestStore::open_default`], and for
+//! [`Image::open`] and [`Image::save`], which look there for what is our own.
+//! Nothing panics but what you give it, and that is an error to the guest: a
+//! [`HostFunctions`] closure or a stream.
+//!
+//! # Features
+//!
+//! All are on by default; each builds alone, and without any the library runs
+//! WASI programs and Wasm modules.
+//!
+//! | Feature | Brings |
+//! |---|---|
+//! | `python`, `javascript` | that [`Language`], its sessions; for Python, packages |
+//! | `http` | HTTP requests of guests, with TLS |
+//! | `server` | [`server`]: sandboxes and sessions over HTTP |
+//! | `cli` | the command `dormouse` |
 #![deny(unsafe_code)]
 #![cfg_attr(
     not(all(feature = "javascript", feature = "python")),

@@ -3,6 +3,21 @@
 use std::time::Duration;
 
 /// Bounds of one run. The default is the one the command line documents.
+///
+/// ```
+/// use dormouse::{Image, Limit, Limits, Program, Sandbox, Status};
+/// use std::time::Duration;
+/// let limits = Limits {
+///     deadline: Some(Duration::from_secs(1)),
+///     memory: 1 << 20,
+///     fuel: Some(1_000_000),
+///     ..Limits::default()
+/// };
+/// let image = Image::wasm("loop.wat", b"(module (func (export \"_start\") (loop (br 0))))")?;
+/// let outcome = Sandbox::new(&image).limits(limits).run(Program::start("loop"))?;
+/// assert_eq!(outcome.status, Status::Limit(Limit::Fuel));
+/// # Ok::<(), dormouse::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Wall-clock time the guest may take; `None` for no deadline.

@@ -2,7 +2,21 @@
 
 use std::{fmt, time::Duration};
 
-/// The result of one run.
+/// The result of one run: what the guest did, right or wrong.
+///
+/// ```
+/// use dormouse::{Image, Program, Sandbox, Status};
+/// let image = Image::wasm("div.wat", br#"(module
+///     (func (export "div") (param i32 i32) (result i32)
+///         (i32.div_s (local.get 0) (local.get 1))))"#)?;
+/// let outcome = Sandbox::new(&image).run(Program::invoke("div", ["7", "0"]))?;
+/// match outcome.status {
+///     Status::Exit(code) => println!("{code}: {:?}", outcome.values),
+///     Status::Limit(limit) => println!("stopped by its {limit} limit"),
+///     Status::Trap(trap) => assert_eq!(trap.message, "integer divide by zero"),
+/// }
+/// # Ok::<(), dormouse::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// How the guest ended.

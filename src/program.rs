@@ -5,7 +5,11 @@ use std::path::PathBuf;
 /// One program: what to run, under which name, with which arguments.
 ///
 /// ```
-/// let program = dormouse::Program::code("print('hello')").args(["x", "y"]);
+/// use dormouse::Program;
+/// let one_liner = Program::code("print('hello')").args(["x", "y"]);
+/// let script = Program::script("main.py", "import sys; print(sys.argv)");
+/// let wasi = Program::start("cowsay").args(["moo"]);
+/// let export = Program::invoke("add", ["5", "7"]);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {

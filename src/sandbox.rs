@@ -22,6 +22,11 @@ use std::{
 
 /// A run in the making: an image, what it may reach, and what bounds it.
 ///
+/// [`run`](Self::run) gives an [`Outcome`], [`session`](Self::session) a guest
+/// that stays, [`snapshot`](Self::snapshot) an image that goes on from where the
+/// program says. A sandbox is `Send`, and used up by each of them, on the thread
+/// that calls it; an [`Image`] makes any number, also at the same time.
+///
 /// ```
 /// use dormouse::{Image, Limits, Program, Sandbox, Status, Limit};
 /// let image = Image::wasm("loop.wat", b"(module (func (export \"_start\") (loop (br 0))))")?;
@@ -59,7 +64,13 @@ pub struct Sandbox {
     meter: Option<Arc<Meter>>,
 }
 
-/// Ends a run from any thread, whatever it does: see [`Sandbox::stopper`].
+/// Ends a run from any thread, whatever the guest does: see
+/// [`Sandbox::stopper`]. A guest that computes ends within milliseconds, one that
+/// sleeps at once; a function of the host's, and a stream, that it waits for are
+/// waited for first.
+///
+/// `Send` and `Sync`; clones are the same. (A [`Session`]'s code is stopped by an
+/// [`Interrupter`](crate::Interrupter), after which it goes on.)
 #[derive(Debug, Clone)]
 pub struct Stopper(Arc<Meter>);
 

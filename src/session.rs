@@ -17,15 +17,16 @@ use std::{
 /// A guest of a language that keeps its state from one piece of code to the
 /// next: names, functions, imports, files in `/tmp`.
 ///
-/// ```no_run
+#[cfg_attr(feature = "javascript", doc = "```")]
+#[cfg_attr(not(feature = "javascript"), doc = "```ignore")]
 /// use dormouse::{GuestStore, Language, Sandbox};
 /// let store = GuestStore::open_default()?;
-/// let image = store.image(Language::Python, &mut |_| {})?;
+/// let image = store.image(Language::JavaScript, &mut |_| {})?;
 /// let session = Sandbox::new(&image).session()?;
-/// session.run("x = 6")?;
-/// assert_eq!(session.run("print(x * 7)")?.stdout, b"42\n");
-/// let failed = session.run("1 / x.y")?;
-/// assert_eq!(failed.error.map(|error| error.name), Some("AttributeError".to_owned()));
+/// session.run("let x = 6")?;
+/// assert_eq!(session.run("console.log(x * 7)")?.stdout, b"42\n");
+/// let failed = session.run("x.y.z")?;
+/// assert_eq!(failed.error.map(|error| error.name), Some("TypeError".to_owned()));
 /// assert_eq!(session.run_repl("x")?.stdout, b"6\n");
 /// # Ok::<(), dormouse::Error>(())
 /// ```
@@ -36,9 +37,9 @@ use std::{
 /// what comes after that is refused ([`ErrorKind::SessionClosed`]), and other
 /// sessions go on.
 ///
-/// Between two pieces a session is plain data: it holds no thread. Several
-/// threads may share one; it runs a piece at a time, and refuses another one
-/// meanwhile ([`ErrorKind::SessionBusy`]).
+/// Between two pieces a session is plain data: it holds no thread. It is `Send`
+/// and `Sync`: several threads may share one; it runs a piece at a time, and
+/// refuses another one meanwhile ([`ErrorKind::SessionBusy`]).
 pub struct Session {
     meter: Arc<Meter>,
     limits: Limits,
@@ -60,7 +61,32 @@ struct Live {
 /// Stops what a session runs, from any thread; the session goes on.
 ///
 /// Python sees a `KeyboardInterrupt`, JavaScript an `InternalError` that can't
-/// be caught. Where nothing runs, nothing happens.
+/// be caught. Where nothing runs, nothing happens. It wakes a guest that sleeps;
+/// a function of the host's that runs is waited for first, so long ones should
+/// look for themselves. ([`Session::close`] ends what runs, and the session.)
+///
+/// `Send` and `Sync`; clones are the same.
+///
+#[cfg_attr(feature = "javascript", doc = "```")]
+#[cfg_attr(not(feature = "javascript"), doc = "```ignore")]
+/// use dormouse::{GuestStore, Language, Sandbox};
+/// use std::{thread, time::Duration};
+/// let image = GuestStore::open_default()?.image(Language::JavaScript, &mut |_| {})?;
+/// let session = Sandbox::new(&image).session()?;
+/// session.run("var x = 1")?;
+/// let interrupter = session.interrupter();
+/// let outcome = thread::scope(|scope| {
+///     let run = scope.spawn(|| session.run("for (;;) x = 2"));
+///     while !run.is_finished() {
+///         interrupter.interrupt();
+///         thread::sleep(Duration::from_millis(5));
+///     }
+///     run.join().expect("it does not panic")
+/// })?;
+/// assert!(outcome.error.is_some_and(|error| error.message.contains("interrupted")));
+/// assert_eq!(session.run("console.log(typeof x)")?.stdout, b"number\n");
+/// # Ok::<(), dormouse::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Interrupter(Arc<Meter>);
 

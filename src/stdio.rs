@@ -5,7 +5,13 @@ use std::{
     io::{self, Read, Write},
 };
 
-/// What a guest reads from its stdin.
+/// What a guest reads from its stdin. `Send`, not `Sync`.
+///
+/// ```
+/// use dormouse::Stdin;
+/// let fixed = Stdin::Bytes(b"1 2 3\n".to_vec());
+/// let file = Stdin::Reader(Box::new(std::io::Cursor::new("4 5")));
+/// ```
 #[derive(Default)]
 #[non_exhaustive]
 pub enum Stdin {
@@ -21,7 +27,7 @@ pub enum Stdin {
     Reader(Box<dyn Read + Send>),
 }
 
-/// Where a guest's stdout or stderr goes.
+/// Where a guest's stdout or stderr goes. `Send`, not `Sync`.
 #[derive(Default)]
 #[non_exhaustive]
 pub enum Output {

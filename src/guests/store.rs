@@ -35,11 +35,15 @@ const MAX_ADDED: u64 = 1 << 30;
 /// there by renaming: a fetch that is killed leaves nothing that could be
 /// mistaken for a guest.
 ///
-/// ```no_run
+/// `Send` and `Sync`; a clone is the same folder, which several processes may
+/// use at a time.
+///
+#[cfg_attr(feature = "javascript", doc = "```")]
+#[cfg_attr(not(feature = "javascript"), doc = "```ignore")]
 /// use dormouse::{GuestStore, Language, Program, Sandbox};
 /// let store = GuestStore::open_default()?;
-/// let python = store.image(Language::Python, &mut |_| {})?;
-/// let outcome = Sandbox::new(&python).run(Program::code("print(6 * 7)"))?;
+/// let javascript = store.image(Language::JavaScript, &mut |_| {})?;
+/// let outcome = Sandbox::new(&javascript).run(Program::code("console.log(6 * 7)"))?;
 /// assert_eq!(outcome.stdout, b"42\n");
 /// # Ok::<(), dormouse::Error>(())
 /// ```

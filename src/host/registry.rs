@@ -19,19 +19,44 @@ struct Named {
 
 /// Functions of the host that a guest may call by name, with arguments by name:
 /// `dormouse.call("greet", name="x")` in Python, `call("greet", {name: "x"})` in
-/// JavaScript. Clones share the functions.
+/// JavaScript; in any WASI program by JSON over `/dev/host`. `Send` and `Sync`;
+/// clones share the functions.
 ///
-/// ```
-/// use dormouse::{HostError, HostFunctions};
+/// A call runs on the guest's thread, which waits for it. Calls that a guest
+/// makes together (`asyncio.gather`, `Promise.all`) are a batch: up to 16 of them
+/// run at the same time, on threads of the host's, and several sandboxes may
+/// share the functions. So they are `Fn`, `Send` and `Sync`, and keep what
+/// changes behind a lock. A deadline doesn't interrupt a call, it is looked at
+/// afterwards.
+///
+/// An error is a [`HostError`], whose kind is the guest's type of exception. One
+/// that panics is an error too, and what the panic said stays with the host.
+///
+#[cfg_attr(feature = "javascript", doc = "```")]
+#[cfg_attr(not(feature = "javascript"), doc = "```ignore")]
+/// use dormouse::{
+///     GuestStore, HostError, HostErrorKind, HostFunctions, Language, Program, Sandbox,
+/// };
 ///
 /// #[derive(serde::Deserialize)]
 /// struct Greet {
 ///     name: String,
 /// }
 ///
-/// let functions = HostFunctions::new()
-///     .with("greet", |args: Greet| Ok::<_, HostError>(format!("hello, {}", args.name)));
-/// assert_eq!(functions.names().collect::<Vec<_>>(), ["greet"]);
+/// fn greet(args: Greet) -> Result<String, HostError> {
+///     match &*args.name {
+///         "" => Err(HostError::new(HostErrorKind::Invalid, "who?")),
+///         name => Ok(format!("hello, {name}")),
+///     }
+/// }
+///
+/// let functions = HostFunctions::new().with("greet", greet);
+/// let image = GuestStore::open_default()?.image(Language::JavaScript, &mut |_| {})?;
+/// let outcome = Sandbox::new(&image)
+///     .functions(functions)
+///     .run(Program::code("console.log(call('greet', { name: 'you' }))"))?;
+/// assert_eq!(outcome.stdout, b"hello, you\n");
+/// # Ok::<(), dormouse::Error>(())
 /// ```
 #[derive(Clone, Default)]
 pub struct HostFunctions {

@@ -55,7 +55,8 @@ fn damaged(what: impl std::fmt::Display) -> Error {
 }
 
 /// A guest, loaded and checked, from which any number of sandboxes start.
-/// Cloning is cheap and shares all of it.
+/// Cloning is cheap and shares all of it. `Send` and `Sync`: threads that run
+/// sandboxes of one image at the same time don't wait for each other.
 ///
 /// A snapshot keeps up to 16 instances whose runs have ended, brought back to
 /// what they were, for the next runs; each holds up to 3 MiB, until all clones

@@ -25,7 +25,6 @@ impl Image {
     ///     .snapshot(Program::start("m.wat"), &Point::init("prepare"))?;
     /// let folder = tempfile::tempdir()?;
     /// let path = folder.path().join("m.dormouse");
-    /// # let path = { unsafe { std::env::set_var("DORMOUSE_CACHE", folder.path()) }; path };
     /// image.save(&path)?;
     /// assert_eq!(Image::open(&path)?.to_bytes(), image.to_bytes());
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -308,3 +308,101 @@ fn a_callback_that_panics_fails_the_write() {
         .expect("it runs");
     assert_eq!(outcome.status, Status::Exit(0));
 }
+
+#[test]
+fn types_cross_threads_as_they_say() {
+    fn sends<T: Send + 'static>() {}
+    fn shares<T: Send + Sync + 'static>() {}
+    sends::<Sandbox>();
+    sends::<dormouse::Stdin>();
+    sends::<Output>();
+    shares::<Image>();
+    shares::<dormouse::Session>();
+    shares::<dormouse::GuestStore>();
+    shares::<Grants>();
+    shares::<Limits>();
+    shares::<Program>();
+    shares::<Point>();
+    shares::<dormouse::Outcome>();
+    shares::<HostFunctions>();
+    shares::<HostError>();
+    shares::<dormouse::Stopper>();
+    shares::<dormouse::Interrupter>();
+    shares::<dormouse::Error>();
+}
+
+/// Sleeps for an hour of the clock's.
+const SLEEPS: &str = r#"(func (export "_start")
+    (i32.store (i32.const 1040) (i32.const 1))
+    (i64.store (i32.const 1048) (i64.const 3600000000000))
+    (drop (call $poll_oneoff
+        (i32.const 1024) (i32.const 2048) (i32.const 1) (i32.const 16))))"#;
+
+#[test]
+fn a_run_is_stopped_from_another_thread() {
+    let computes = r#"(func (export "_start") (loop (br 0)))"#;
+    for source in [computes, SLEEPS] {
+        let image = Image::wasm("guest.wat", guest(source).as_bytes()).expect("a module");
+        let mut sandbox = Sandbox::new(&image).limits(Limits {
+            deadline: None,
+            ..Limits::default()
+        });
+        let stopper = sandbox.stopper();
+        let run = std::thread::spawn(move || sandbox.run(Program::start("guest")));
+        // So that it has likely begun.
+        std::thread::sleep(Duration::from_millis(50));
+        stopper.stop();
+        let error = run.join().expect("no panic").expect_err("it was stopped");
+        assert_eq!(error.kind(), ErrorKind::Stopped);
+    }
+}
+
+/// What a guest waits for at the host ends with it, once the host's function
+/// has returned: it may look for itself whether it should.
+#[test]
+fn a_run_that_waits_for_the_host_is_stopped_when_that_returns() {
+    let image = Way::Woken.image(Language::JavaScript);
+    let (entered, inside) = std::sync::mpsc::channel();
+    let (leave, left) = std::sync::mpsc::channel();
+    let left = Mutex::new(left);
+    let functions = HostFunctions::new().with("wait", move |_: serde_json::Value| {
+        let left = left.lock().map_err(|_| HostError::from("poisoned"))?;
+        entered
+            .send(())
+            .map_err(|error| HostError::from(error.to_string()))?;
+        left.recv()
+            .map_err(|error| HostError::from(error.to_string()))?;
+        Ok::<_, HostError>(())
+    });
+    let mut sandbox = Sandbox::new(&image).functions(functions);
+    let stopper = sandbox.stopper();
+    let code = "call('wait', {}); for (;;) {}";
+    let run = std::thread::spawn(move || sandbox.run(Program::code(code)));
+    inside.recv().expect("it is called");
+    stopper.stop();
+    leave.send(()).expect("it waits");
+    let error = run.join().expect("no panic").expect_err("it was stopped");
+    assert_eq!(error.kind(), ErrorKind::Stopped);
+}
+
+/// A panic of the embedder's own is the guest's error, alone and in a batch.
+#[test]
+fn a_function_that_panics_fails_its_call() {
+    let image = Way::Woken.image(Language::JavaScript);
+    let functions = HostFunctions::new()
+        .with("broken", |_: serde_json::Value| -> Result<(), HostError> {
+            panic!("it is meant to, with a secret")
+        })
+        .with("fine", |_: serde_json::Value| Ok::<_, HostError>(7));
+    let code = "
+        try { call('broken', {}) } catch (error) { console.log(error.code, error.message) }
+        const both = [asyncCall('broken', {}), asyncCall('fine', {})];
+        Promise.allSettled(both).then(all => console.log(all[0].status, all[1].value));";
+    let outcome = Sandbox::new(&image)
+        .functions(functions)
+        .run(Program::code(code))
+        .expect("it runs");
+    let text = printed(&outcome);
+    let expected = "failed the host's function broken panicked\nrejected 7\n";
+    assert_eq!(text, expected);
+}

@@ -9,6 +9,7 @@ mod copies;
 mod deadlines;
 mod deps;
 mod embedding;
+mod examples;
 mod fresh;
 mod fs;
 #[cfg(feature = "server")]
