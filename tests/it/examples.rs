@@ -64,7 +64,7 @@ fn repl() {
         &["js"],
         "const f = n => {\n  return n * 7 }\nf(6)\nnope\nf(1)\nstd.exit(3)\nf(2)\n",
     );
-    ran.exits(0).says(&["'nope' is not defined"]);
+    ran.exits(0).says(&["nope is not defined"]);
     assert_eq!(ran.text(), ">>> ... >>> 42\n>>> >>> 7\n>>> ");
 }
 
