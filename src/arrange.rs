@@ -97,12 +97,15 @@ impl Counts {
         // The long program takes as long as all others.
         let (steady, starts) = thread::scope(|scope| {
             let image = &image;
-            let steady = scope.spawn(move || run(image, training.steady));
+            let steady = move || run(image, training.steady);
+            let beside = thread::Builder::new().spawn_scoped(scope, steady);
             let starts = training.starts.iter().map(|program| run(image, program));
             let starts: Result<Vec<_>, Error> = starts.collect();
-            (steady.join(), starts)
+            let joined = beside.ok().and_then(|thread| thread.join().ok());
+            // Without a thread, one after the other.
+            (joined.unwrap_or_else(steady), starts)
         });
-        let steady = steady.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let steady = steady?;
         let mut all = starts?.into_iter();
         let first = all.next().unwrap_or_default();
         let mut starts = first.clone();

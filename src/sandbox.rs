@@ -1,20 +1,25 @@
 //! One run of one program under its grants and limits.
 
+mod choice;
+mod once;
 mod snapshot;
 mod state;
+mod stopper;
+
+pub(crate) use once::status_of;
+pub use stopper::Stopper;
+
+use choice::check_program;
 
 use crate::{
     Error, ErrorKind, Grants, HostFunctions, Image, Limits, Outcome, Output, Program, Session,
-    Status, Stdin, Trap,
-    engine::{Meter, Metering, Stop, ahead},
+    Status, Stdin,
+    engine::{Meter, ahead},
     host::{Kv, Packages},
-    instance::{Failure, Instance, State},
-    language,
+    instance::State,
     locate::{Trapped, locate},
-    program::Entry,
     wasi::Secret,
 };
-use dormouse_snapshot::{COVERAGE, CURRENT_FUNCTION, counts};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -62,23 +67,6 @@ pub struct Sandbox {
     line_buffered: bool,
     /// What the run is bounded by, where others may already stop it.
     meter: Option<Arc<Meter>>,
-}
-
-/// Ends a run from any thread, whatever the guest does: see
-/// [`Sandbox::stopper`]. A guest that computes ends within milliseconds, one that
-/// sleeps at once; a function of the host's, and a stream, that it waits for are
-/// waited for first.
-///
-/// `Send` and `Sync`; clones are the same. (A [`Session`]'s code is stopped by an
-/// [`Interrupter`](crate::Interrupter), after which it goes on.)
-#[derive(Debug, Clone)]
-pub struct Stopper(Arc<Meter>);
-
-impl Stopper {
-    /// Ends the run now, or as soon as it begins. After its end nothing happens.
-    pub fn stop(&self) {
-        self.0.end();
-    }
 }
 
 /// Who ends a guest that computes past its deadline without calling the host.
@@ -283,59 +271,17 @@ impl Sandbox {
         Session::open(self, state)
     }
 
-    fn run_once(&mut self, started: Instant, program: &Program) -> Result<Ran, Error> {
-        let image = self.image.clone();
-        let reserving = image.reserve(self.metering(), self.limits.memory);
-        let prepared = image.prepared(self.metering())?;
-        check_program(&image, program)?;
-        let state = self.state(started, program)?;
-        let started = Instant::now();
-        let mut instance = match Instance::of(prepared, state, reserving) {
-            Ok(instance) => instance,
-            Err(Failure::Error(error)) => return Err(error),
-            Err(Failure::Stop(stop, state)) => {
-                let status = status_of(Err(&stop), &state);
-                return Ok(Ran::new(
-                    status,
-                    Vec::new(),
-                    &state,
-                    started.elapsed(),
-                    None,
-                ));
-            }
-        };
-        let ended = language::run(&image, &mut instance, program)?;
-        let duration = started.elapsed();
-        let current_function = instance.global(CURRENT_FUNCTION);
-        let coverage = instance
-            .memory(COVERAGE)
-            .map(counts)
-            .into_iter()
-            .flatten()
-            .collect();
-        instance.settle();
-        let (ended, values) = match ended {
-            Ok(values) => (Ok(()), values),
-            Err(stop) => (Err(stop), Vec::new()),
-        };
-        let state = instance.state();
-        let status = status_of(ended.as_ref().copied(), state);
-        let ran = Ran {
-            coverage,
-            ..Ran::new(status, values, state, duration, current_function)
-        };
-        if self.is_last {
-            std::mem::forget(instance);
-        } else {
-            let is_at_its_end = matches!(ran.outcome.status, Status::Exit(_));
-            instance.rest(prepared, is_at_its_end);
-        }
-        Ok(ran)
-    }
-
     /// An instance that has run `program`, or none yet, and is held.
     #[cfg(feature = "bench")]
-    pub(crate) fn hold(mut self, program: &Program, runs: bool) -> Result<Instance, Error> {
+    pub(crate) fn hold(
+        mut self,
+        program: &Program,
+        runs: bool,
+    ) -> Result<crate::instance::Instance, Error> {
+        use crate::{
+            instance::{Failure, Instance},
+            language,
+        };
         self.choose_image()?;
         let image = self.image.clone();
         let reserving = image.reserve(self.metering(), self.limits.memory);
@@ -353,16 +299,6 @@ impl Sandbox {
             let _ = language::run(&image, &mut instance, program)?;
         }
         Ok(instance)
-    }
-
-    /// Whether the guest of a session is metered: it must be stopped by whoever
-    /// wants that, with or without a deadline.
-    pub(crate) fn session_metering(&self) -> Metering {
-        if self.limits.fuel.is_none() && self.image.is_bounded() {
-            Metering::Off
-        } else {
-            Metering::On
-        }
     }
 
     pub(crate) fn session_limits(&self) -> &Limits {
@@ -392,129 +328,5 @@ impl Sandbox {
         self.capturing = true;
         self.limits.memory = self.limits.memory.saturating_add(extra);
         self.state(Instant::now(), program)
-    }
-
-    /// Takes what fits this run, of all that does what the image does.
-    fn choose_image(&mut self) -> Result<(), Error> {
-        if self.may_be_ended() {
-            return self.choose_bounded_image();
-        }
-        self.image = self.image.within(self.limits.memory)?.clone();
-        Ok(())
-    }
-
-    /// The same where somebody may want to stop the guest.
-    fn choose_bounded_image(&mut self) -> Result<(), Error> {
-        self.image = self.image.within(self.limits.memory)?.clone();
-        if self.limits.fuel.is_none()
-            && let Some(bounded) = self.image.bounded()
-            && let Ok(bounded) = bounded.within(self.limits.memory)
-        {
-            self.image = bounded.clone();
-        }
-        Ok(())
-    }
-
-    /// Whether it is ours to end the guest: at a deadline, or when somebody wants
-    /// that.
-    fn may_be_ended(&self) -> bool {
-        let by_us = self.limits.deadline.is_some() && self.deadline == DeadlineBy::Metering;
-        by_us || self.meter.is_some()
-    }
-
-    /// Whether the guest is metered.
-    pub(crate) fn metering(&self) -> Metering {
-        let must_meter = self.may_be_ended() && !self.image.is_bounded();
-        if self.limits.fuel.is_some() || must_meter {
-            Metering::On
-        } else {
-            Metering::Off
-        }
-    }
-}
-
-/// A program must be one that the image can run.
-fn check_program(image: &Image, program: &Program) -> Result<(), Error> {
-    let goes_on = image
-        .snapshot()
-        .is_some_and(|snapshot| snapshot.manifest.program.is_some());
-    let problem = match (image.guest_language(), &program.entry) {
-        (Some(_), Entry::Start) if goes_on => None,
-        (Some(_), _) if goes_on => {
-            Some("the image goes on with its own program, and runs no other")
-        }
-        (Some(_), Entry::Start) => Some("the image has a language in it, but no program"),
-        (None, Entry::Start | Entry::Invoke { .. }) => None,
-        (None, _) => Some("a Wasm module runs no source code"),
-        (Some(language), Entry::Module(_)) if !language.is_python() => {
-            Some("only Python has modules to run")
-        }
-        (
-            Some(_),
-            Entry::Code(_) | Entry::Script(_) | Entry::Module(_) | Entry::Session | Entry::Copy,
-        ) => None,
-        (Some(_), _) => Some("exports can only be called of a plain Wasm module"),
-    };
-    match problem {
-        None => Ok(()),
-        Some(problem) => Err(Error::new(ErrorKind::Invoke, problem)),
-    }
-}
-
-/// How a guest ended.
-pub(crate) fn status_of(ended: Result<(), &Stop>, state: &State) -> Status {
-    let Err(stop) = ended else {
-        return Status::Exit(0);
-    };
-    if let Some(limit) = state.meter.limit() {
-        return Status::Limit(limit);
-    }
-    if let Some(code) = stop.i32_exit_status() {
-        return Status::Exit(code);
-    }
-    let message = match stop.as_trap_code() {
-        Some(code) => code.to_string(),
-        None => stop.to_string(),
-    };
-    Status::Trap(Trap {
-        message,
-        function: None,
-    })
-}
-
-/// A run that has ended, and what only the library wants to know of it.
-struct Ran {
-    outcome: Outcome,
-    read_stdin: bool,
-    current_function: Option<u32>,
-    coverage: Vec<u32>,
-}
-
-impl Ran {
-    fn new(
-        status: Status,
-        values: Vec<crate::Value>,
-        state: &State,
-        duration: Duration,
-        current_function: Option<u32>,
-    ) -> Self {
-        let stdio = state.stdio();
-        let outcome = Outcome {
-            status,
-            stdout: stdio.out.take(),
-            stderr: stdio.err.take(),
-            truncated: state.meter.truncated(),
-            memory_refused: state.meter.memory_refused(),
-            fuel_used: state.fuel_used(),
-            values,
-            error: None,
-            duration,
-        };
-        Self {
-            outcome,
-            read_stdin: stdio.input.was_read(),
-            current_function,
-            coverage: Vec::new(),
-        }
     }
 }

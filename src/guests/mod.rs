@@ -1,10 +1,12 @@
 //! Language guests: which, from where, and where they are kept.
 
+mod added;
 #[cfg(any(feature = "javascript", feature = "python"))]
 mod fetch;
 #[cfg(not(any(feature = "javascript", feature = "python")))]
 #[path = "without.rs"]
 mod fetch;
+mod folder;
 #[cfg(all(feature = "cli", feature = "server"))]
 mod keep;
 mod lock;
@@ -38,4 +40,8 @@ pub enum Progress<'a> {
     },
     /// The guest, or its image, is in the cache.
     Done,
+}
+
+fn guest_error(message: impl Into<String>) -> crate::Error {
+    crate::Error::new(crate::ErrorKind::Guest, message)
 }

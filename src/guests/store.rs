@@ -1,12 +1,10 @@
 //! Where guests are kept, and how they get there whole or not at all.
 
 use super::{
-    Progress, fetch,
-    lock::Lock,
-    pin::{Pin, pin},
+    Progress, added::Added, fetch, folder::platform_cache, guest_error, lock::Lock, pin::pin,
 };
 use crate::{
-    Error, ErrorKind, Image, Language,
+    Error, Image, Language,
     image::{
         cache::Images,
         manifest::Guest,
@@ -14,17 +12,10 @@ use crate::{
         trust::sha256,
     },
 };
-use serde::{Deserialize, Serialize};
 use std::{
-    collections::BTreeMap,
-    fs,
-    io::{self, Write},
+    fs, io,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
 };
-
-/// Folders of fetches that were killed are removed when they are this old.
-const STALE: Duration = Duration::from_secs(3600);
 
 /// Bytes of a module that may be added as a guest.
 const MAX_ADDED: u64 = 1 << 30;
@@ -49,7 +40,7 @@ const MAX_ADDED: u64 = 1 << 30;
 /// ```
 #[derive(Debug, Clone)]
 pub struct GuestStore {
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
 }
 
 /// What a [`GuestStore`] has for a language.
@@ -77,15 +68,6 @@ pub enum GuestState {
     Fetched(u64),
     /// Added by the user, this many bytes.
     Added(u64),
-}
-
-/// A guest that the user added, as `added.json` remembers it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Added {
-    sha256: String,
-    size: u64,
-    /// Where it came from, for people.
-    from: String,
 }
 
 impl GuestStore {
@@ -363,164 +345,4 @@ impl GuestStore {
         };
         Ok(Language::ALL.iter().copied().map(summary).collect())
     }
-
-    pub(super) fn path_of(&self, digest: &str) -> PathBuf {
-        self.folder.join(format!("{digest}.wasm"))
-    }
-
-    /// The pinned guest, if it is there and whole.
-    fn cached(&self, pin: &Pin) -> Option<Vec<u8>> {
-        let wasm = fs::read(self.path_of(&pin.sha256)).ok()?;
-        fetch::verify(&wasm, pin).ok().map(|()| wasm)
-    }
-
-    fn load_added(&self, language: Language, added: &Added) -> Result<Vec<u8>, Error> {
-        let path = self.path_of(&added.sha256);
-        let again = format!(
-            "add it again with: dormouse guest add {language} FILE (it came from {}), or go back \
-             to the pinned one with: dormouse guest remove {language}",
-            added.from
-        );
-        let wasm = fs::read(&path)
-            .map_err(|error| guest_error(format!("{}: {error}; {again}", path.display())))?;
-        if sha256(&wasm) != added.sha256 {
-            return Err(guest_error(format!(
-                "{} was altered; {again}",
-                path.display()
-            )));
-        }
-        Ok(wasm)
-    }
-
-    fn added(&self) -> Result<BTreeMap<String, Added>, Error> {
-        let path = self.folder.join("added.json");
-        match fs::read(&path) {
-            Ok(json) => serde_json::from_slice(&json).map_err(|error| {
-                guest_error(format!("{}: {error}; remove that file", path.display()))
-            }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
-            Err(error) => Err(self.not_usable(&error)),
-        }
-    }
-
-    fn write_added(&self, all: &BTreeMap<String, Added>) -> Result<(), Error> {
-        let json = serde_json::to_vec_pretty(all)
-            .map_err(|error| guest_error(format!("added.json: {error}")))?;
-        self.place(&self.folder.join("added.json"), &json)
-    }
-
-    /// Writes a file whole: to another name, to the disk, then renamed.
-    pub(super) fn place(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-        let partial = self.folder.join(format!("partial-{}", std::process::id()));
-        let written = fs::File::create(&partial)
-            .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-            .and_then(|()| fs::rename(&partial, path));
-        written.map_err(|error| {
-            let _ = fs::remove_file(&partial);
-            self.not_usable(&error)
-        })
-    }
-
-    /// Makes the folder, for this user alone, and checks that it is so.
-    pub(super) fn prepare(&self) -> Result<(), Error> {
-        if !self.folder.exists() {
-            create_private(&self.folder).map_err(|error| self.not_usable(&error))?;
-        }
-        self.check_private()
-    }
-
-    /// Nobody else may put guests here.
-    #[cfg(unix)]
-    fn check_private(&self) -> Result<(), Error> {
-        use std::os::unix::fs::MetadataExt;
-        let metadata = fs::metadata(&self.folder).map_err(|error| self.not_usable(&error))?;
-        if !metadata.is_dir() {
-            return Err(self.not_usable(&"it is not a folder"));
-        }
-        let user = rustix::process::geteuid().as_raw();
-        if metadata.uid() != user {
-            return Err(self.not_usable(&format!(
-                "it belongs to user {}, not to you ({user})",
-                metadata.uid()
-            )));
-        }
-        if metadata.mode() & 0o022 != 0 {
-            return Err(self.not_usable(&format!(
-                "others may write there; run: chmod go-w {}",
-                self.folder.display()
-            )));
-        }
-        Ok(())
-    }
-
-    #[cfg(not(unix))]
-    fn check_private(&self) -> Result<(), Error> {
-        match fs::metadata(&self.folder) {
-            Ok(metadata) if metadata.is_dir() => Ok(()),
-            Ok(_) => Err(self.not_usable(&"it is not a folder")),
-            Err(error) => Err(self.not_usable(&error)),
-        }
-    }
-
-    /// Removes what killed fetches left.
-    fn sweep(&self) {
-        let Ok(entries) = fs::read_dir(&self.folder) else {
-            return;
-        };
-        for entry in entries.filter_map(Result::ok) {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            let age = entry
-                .metadata()
-                .and_then(|metadata| metadata.modified())
-                .ok()
-                .and_then(|time| SystemTime::now().duration_since(time).ok())
-                .unwrap_or_default();
-            if age > STALE && name.starts_with("fetch-") {
-                let _ = fs::remove_dir_all(entry.path());
-            }
-            if age > STALE && name.starts_with("partial-") {
-                let _ = fs::remove_file(entry.path());
-            }
-        }
-    }
-
-    fn not_usable(&self, problem: &dyn std::fmt::Display) -> Error {
-        guest_error(format!(
-            "the guest cache {} is not usable: {problem}; mend that, or name another folder in \
-             DORMOUSE_CACHE",
-            self.folder.display()
-        ))
-    }
-}
-
-/// The platform's folder for things that can be fetched again.
-fn platform_cache() -> Option<PathBuf> {
-    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    if cfg!(windows) {
-        return folder("LOCALAPPDATA").map(PathBuf::from);
-    }
-    if let Some(cache) = folder("XDG_CACHE_HOME").map(PathBuf::from)
-        && cache.is_absolute()
-    {
-        return Some(cache);
-    }
-    let home = PathBuf::from(folder("HOME")?);
-    Some(home.join(if cfg!(target_vendor = "apple") {
-        "Library/Caches"
-    } else {
-        ".cache"
-    }))
-}
-
-fn create_private(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
-fn guest_error(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Guest, message)
 }

@@ -207,7 +207,7 @@ fn listen(
 ) {
     let Some(stream) = stream else { return };
     let (kept, says, done) = (Arc::clone(kept), Arc::clone(says), done.clone());
-    thread::spawn(move || {
+    let listen = move || {
         let mut reader = BufReader::new(stream);
         let mut line = Vec::new();
         loop {
@@ -226,5 +226,7 @@ fn listen(
             says(line.trim_end());
         }
         let _ = done.send(());
-    });
+    };
+    // Without a thread the stream is closed, and the installer fails.
+    let _ = thread::Builder::new().spawn(listen);
 }
