@@ -178,11 +178,14 @@ impl Manifest {
         let Some(name) = &self.language else {
             return Ok(None);
         };
-        name.parse().map(Some).map_err(|_| {
-            image_error(format!(
-                "the image is a program in {name:?}, which this Dormouse ({TOOL}) does not know; \
-                 update Dormouse, or make the image again"
-            ))
+        name.parse().map(Some).map_err(|error: Error| {
+            image_error(match &**name {
+                "python" | "javascript" => format!("the image is a program in {name}: {error}"),
+                _ => format!(
+                    "the image is a program in {name:?}, which this Dormouse ({TOOL}) does not \
+                     know; update Dormouse, or make the image again"
+                ),
+            })
         })
     }
 
