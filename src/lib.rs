@@ -41,10 +41,10 @@
 //!    gives an image that goes on from there; [`Image::save`] and [`Image::open`]
 //!    keep it in a file.
 //! 6. **Or only Wasm.** [`Engine`], [`Module`] and [`Instance`] call exports with
-//!    typed values and look into memory, without a language or WASI's ways.
+//!    typed values, give closures for imports, and look into memory.
 //!
 //! The repository's `examples/` have whole programs: `embed`, `functions`, a
-//! `judge` of many untrusted programs in parallel, a `repl`.
+//! `judge` of many untrusted programs in parallel, a `repl`, a host of `plugins`.
 //!
 //! # Threads
 //!

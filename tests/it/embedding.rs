@@ -385,6 +385,31 @@ fn a_run_that_waits_for_the_host_is_stopped_when_that_returns() {
     assert_eq!(error.kind(), ErrorKind::Stopped);
 }
 
+/// What a device brings along: a language's image as a file, and nothing else.
+#[test]
+fn a_languages_image_is_a_file_like_any_other() {
+    let dir = Dir::new();
+    let image = Way::Woken.image(Language::JavaScript);
+    let path = dir.path().join("javascript.dormouse");
+    image.save(&path).expect("saved");
+    let opened = Image::open(&path).expect("an image");
+    let carried = Image::wasm("javascript", &image.to_bytes()).expect("an image");
+    for image in [opened, carried] {
+        let outcome = Sandbox::new(&image)
+            .run(Program::code("console.log(6 * 7)"))
+            .expect("it runs");
+        assert_eq!(printed(&outcome), "42\n");
+        let session = Sandbox::new(&image).session().expect("it opens");
+        session.run("var x = 6").expect("it is open");
+        let outcome = session.run("console.log(x)").expect("it is open");
+        assert_eq!(printed(&outcome), "6\n");
+        let error = Sandbox::new(&image)
+            .snapshot(Program::code("1"), &Point::program())
+            .expect_err("its guest is not there");
+        assert!(error.to_string().contains("an image already"), "{error}");
+    }
+}
+
 /// A panic of the embedder's own is the guest's error, alone and in a batch.
 #[test]
 fn a_function_that_panics_fails_its_call() {

@@ -69,6 +69,21 @@ fn repl() {
 }
 
 #[test]
+fn plugins() {
+    let ran = run("plugins", &[], "");
+    ran.exits(0);
+    let text = ran.text();
+    for part in [
+        "  shout says: shouting\n",
+        "shout: \"world\" becomes \"WORLD\"\n",
+        "greet: \"world\" becomes \"hello, world\"\n",
+        "the guest was stopped by its deadline limit\n",
+    ] {
+        assert!(text.contains(part), "no {part:?} in:\n{text}");
+    }
+}
+
+#[test]
 fn judge() {
     let ran = run("judge", &[], "");
     ran.exits(0);
