@@ -5,6 +5,12 @@ use std::fmt;
 use wasmi::{Val, ValType};
 
 /// A Wasm value.
+///
+/// ```
+/// use dormouse::Value;
+/// assert_eq!(Value::from(1.5), Value::F64(1.5));
+/// assert_eq!(Value::I32(-1).to_string(), "-1");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Value {

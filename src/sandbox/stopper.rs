@@ -3,13 +3,14 @@
 use crate::engine::Meter;
 use std::sync::Arc;
 
-/// Ends a run from any thread, whatever the guest does: see
-/// [`Sandbox::stopper`](crate::Sandbox::stopper). A guest that computes ends within milliseconds, one that
-/// sleeps at once; a function of the host's, and a stream, that it waits for are
-/// waited for first.
+/// Ends a run or a call from any thread, whatever the guest does: see
+/// [`Sandbox::stopper`](crate::Sandbox::stopper) and
+/// [`InstanceBuilder::stopper`](crate::InstanceBuilder::stopper). A guest that
+/// computes ends within milliseconds, one that sleeps at once; a function of the
+/// host's, and a stream, that it waits for are waited for first.
 ///
-/// `Send` and `Sync`; clones are the same. (A [`Session`](crate::Session)'s code is stopped by an
-/// [`Interrupter`](crate::Interrupter), after which it goes on.)
+/// `Send` and `Sync`; clones are the same. (A [`Session`](crate::Session)'s code
+/// is stopped by an [`Interrupter`](crate::Interrupter), after which it goes on.)
 #[derive(Debug, Clone)]
 pub struct Stopper(pub(super) Arc<Meter>);
 

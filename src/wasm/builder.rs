@@ -121,8 +121,8 @@ impl InstanceBuilder {
     /// An error ends the call of the guest with [`CallError::Host`], of kind
     /// [`Import`](crate::ErrorKind::Import), unless it is a [`CallError`] or an
     /// [`Error`](crate::Error) itself: those come out as they are, so that a
-    /// function can have the guest [exit](CallError::Exit). A panic is such an
-    /// error, too.
+    /// function can have the guest [exit](CallError::Exit). A panic, which has been
+    /// through the process's panic hook by then, is such an error, too.
     #[must_use]
     pub fn import<F>(mut self, module: &str, name: &str, function: F) -> Self
     where

@@ -48,10 +48,8 @@ impl CallError {
             return Self::stopped();
         }
         if meter.limit().is_none() && stop.downcast_ref::<Raised>().is_some() {
-            return match stop.downcast::<Raised>() {
-                Some(Raised(error)) => error,
-                None => unreachable!("it was one just now"),
-            };
+            let raised = stop.downcast::<Raised>();
+            return raised.map_or_else(Self::stopped, |Raised(error)| error);
         }
         match status_of(Err(&stop), state) {
             Status::Exit(code) => Self::Exit(code),

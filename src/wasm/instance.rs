@@ -130,7 +130,8 @@ impl Instance {
         Ok(results.map(|value| convert::lift(store, value)).collect())
     }
 
-    /// Calls `func` and puts its results into `results`. Allocates nothing.
+    /// Calls `func` and puts its results into `results`. Allocates nothing, unless
+    /// references are passed.
     ///
     /// # Errors
     ///

@@ -38,7 +38,8 @@ impl Engine {
     }
 
     /// How many calls of a guest's own functions may be under way inside of each
-    /// other; 200,000 at first.
+    /// other; 200,000 at first. Each can take the host some hundred bytes, beside
+    /// the 32 MiB that all their values may.
     #[must_use]
     pub fn max_call_depth(mut self, depth: usize) -> Self {
         self.depth = depth;

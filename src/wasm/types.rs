@@ -46,6 +46,15 @@ pub struct FunctionType {
 }
 
 /// What is imported or exported, by its type.
+///
+/// ```
+/// use dormouse::{Engine, ExternType, Module};
+/// let module = Module::new(&Engine::new(), "m.wat",
+///     br#"(module (memory (export "memory") 1 2))"#)?;
+/// let exported = &module.exports()[0].ty;
+/// assert_eq!(*exported, ExternType::Memory { minimum: 1, maximum: Some(2) });
+/// # Ok::<(), dormouse::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ExternType {
