@@ -8,8 +8,8 @@ use crate::{
     wasm::Raised,
 };
 use wasmi::{
-    AsContext, AsContextMut, Caller, Func, ResumableCall, ResumableCallHostTrap, TrapCode, Val,
-    ValType,
+    AsContext, AsContextMut, CallHook, Caller, Func, ResumableCall, ResumableCallHostTrap,
+    TrapCode, Val, ValType,
 };
 
 /// A call of a guest that waits for what its host has to say. It holds the
@@ -131,10 +131,23 @@ pub(crate) fn nested(
     }
 }
 
+/// Has the deadline looked at whenever the host has done something for the guest:
+/// that can take long, and burns no fuel.
+pub(super) fn watch(store: &mut MappedStore<State>) {
+    store.on_call(|state, call| match call {
+        CallHook::CallingHost => {
+            state.meter.start_clock();
+            Ok(())
+        }
+        CallHook::ReturningFromHost => go_on(state),
+        CallHook::CallingWasm | CallHook::ReturningFromWasm => Ok(()),
+    });
+}
+
 /// Whether a guest that asks may go on. It is paused by an interrupt only if it
 /// can be told of it; where its language looks for interrupts itself, it sees
 /// this one.
-pub(crate) fn tick(state: &State) -> Result<(), Stop> {
+pub(super) fn tick(state: &State) -> Result<(), Stop> {
     match state.interrupt {
         Some(_) => state.meter.check(),
         None => go_on(state),

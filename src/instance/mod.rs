@@ -16,7 +16,7 @@ mod wake;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use call::{Waiting, is_metered, nested, settle, tick, top_up};
+pub(crate) use call::{Waiting, is_metered, nested, settle, top_up};
 pub(crate) use cold::{Cold, cold_code};
 pub(crate) use interrupt::Interrupt;
 pub(crate) use prepared::{Code, Prepared};
@@ -127,6 +127,9 @@ impl Instance {
         mut store: MappedStore<State>,
         linker: &Linker<State>,
     ) -> Result<Self, Failure> {
+        if prepared.module.imports().next().is_some() {
+            call::watch(&mut store);
+        }
         match linker.instantiate_and_start(&mut store, &prepared.module) {
             Ok(instance) => Ok(Self {
                 store,

@@ -165,7 +165,6 @@ fn trampoline(
     function: Arc<Function>,
 ) -> impl Fn(Caller<'_, State>, &[Val], &mut [Val]) -> Result<(), Stop> {
     move |mut caller, params, results| {
-        caller.data().meter.start_clock();
         let args: Vec<Value> = params
             .iter()
             .map(|value| convert::lift(&mut caller, value))
@@ -173,9 +172,7 @@ fn trampoline(
         let mut context = CallContext::new(caller);
         let called = catch_unwind(AssertUnwindSafe(|| function(&mut context, &args)));
         let mut caller = context.into_caller();
-        // It may have taken the rest of the guest's time, or keep quiet about a
-        // limit that ended a call back.
-        crate::instance::tick(caller.data())?;
+        // It may keep quiet about a limit that ended a call back.
         if let Some(limit) = caller.data().meter.limit() {
             return Err(caller.data().meter.hit(limit));
         }

@@ -32,6 +32,10 @@ const PYTHON: &[(&str, &str)] = &[
         "import itertools; any(map(str, itertools.repeat(None))) and all(itertools.repeat(1))",
     ),
     ("copies", "x = bytearray(9_000_000)\nwhile True: x[:] = x"),
+    (
+        "what the host draws",
+        "import os\nwhile True: os.urandom(9_000_000)",
+    ),
 ];
 
 const JAVASCRIPT: &[(&str, &str)] = &[
@@ -225,4 +229,26 @@ fn an_image_for_deadlines_is_kept() {
     let again = Way::Woken.image(Language::JavaScript);
     assert_eq!(run(&again, "print(1)", minute), Status::Exit(0));
     assert_eq!(images(), kept);
+}
+
+#[test]
+fn what_the_host_does_for_a_module_counts() {
+    let image = Image::wasm(
+        "draw.wat",
+        br#"(module
+            (import "wasi_snapshot_preview1" "random_get"
+                (func $random (param i32 i32) (result i32)))
+            (memory (export "memory") 256)
+            (func (export "_start")
+                (loop (drop (call $random (i32.const 0) (i32.const 16000000))) (br 0))))"#,
+    );
+    let limits = Limits {
+        deadline: Some(Duration::from_millis(100)),
+        ..Limits::default()
+    };
+    let begun = Instant::now();
+    let sandbox = Sandbox::new(&image.expect("a module")).limits(limits);
+    let outcome = sandbox.run(Program::start("draw")).expect("it runs");
+    assert_eq!(outcome.status, Status::Limit(Limit::Deadline));
+    assert!(begun.elapsed() < Duration::from_secs(10));
 }

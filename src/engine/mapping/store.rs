@@ -3,7 +3,9 @@
 use super::{Contents, Memories, Reservation, reservation::most};
 use crate::{Error, ErrorKind};
 use std::ops::Range;
-use wasmi::{AsContext, AsContextMut, Memory, MemoryType, Store, StoreContext, StoreContextMut};
+use wasmi::{
+    AsContext, AsContextMut, CallHook, Memory, MemoryType, Store, StoreContext, StoreContextMut,
+};
 
 /// A store whose memories may lie in a [`Reservation`]. It can be used like a
 /// store, but not taken apart while it lives.
@@ -46,6 +48,14 @@ impl<T> MappedStore<T> {
 
     pub(crate) fn data_mut(&mut self) -> &mut T {
         self.store.data_mut()
+    }
+
+    /// Calls `hook` whenever the host calls the guest or the guest the host.
+    pub(crate) fn on_call(
+        &mut self,
+        hook: impl FnMut(&mut T, CallHook) -> Result<(), wasmi::Error> + Send + Sync + 'static,
+    ) {
+        self.store.call_hook(hook);
     }
 
     pub(crate) fn reservation(&self) -> &Reservation {

@@ -278,3 +278,29 @@ fn unmetered_calls_count_the_same() {
     assert_eq!(results.expect("it returns"), [Value::I32(1_000_000)]);
     goes_on(&mut instance);
 }
+
+#[test]
+fn time_in_functions_of_wasi_counts() {
+    let text = r#"(module
+        (import "wasi_snapshot_preview1" "random_get"
+            (func $random (param i32 i32) (result i32)))
+        (memory (export "memory") 256)
+        (func (export "draw")
+            (loop (drop (call $random (i32.const 0) (i32.const 16000000))) (br 0))))"#;
+    let limits = Limits {
+        deadline: Some(Duration::from_millis(100)),
+        ..Limits::default()
+    };
+    let mut instance = module(text)
+        .instance()
+        .limits(limits)
+        .start()
+        .expect("an instance");
+    let begun = Instant::now();
+    let error = instance.call("draw", &[]).expect_err("it has a deadline");
+    assert!(
+        matches!(error, CallError::Limit(Limit::Deadline)),
+        "{error:?}"
+    );
+    assert!(begun.elapsed() < Duration::from_secs(10));
+}
