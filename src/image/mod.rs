@@ -157,6 +157,23 @@ impl Image {
         }
     }
 
+    /// The same, of a file that nobody changes for as long as the image, or
+    /// anything started from it, lives: a resource of an installed app, a file in
+    /// a read-only file system. A snapshot in it is mapped, whoever made it: what
+    /// no guest has written to is the file's own memory, which the system shares
+    /// between processes, and can take back. It is checked in full all the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn map(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        match opened::map(path, Images::open_default().as_ref())? {
+            Some(opened) => Self::opened(opened),
+            None => Self::open(path),
+        }
+    }
+
     /// The guest of `language`, as [`GuestStore::load`](crate::GuestStore::load)
     /// gives it.
     ///

@@ -68,6 +68,18 @@ impl Opened {
         })
     }
 
+    /// Maps the image that is all of `file`, and checks it to its last byte.
+    /// Whoever calls this says that nobody changes the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`mapped`](Self::mapped), and when it is truncated or altered.
+    fn mapped_checked(file: Arc<File>, length: u64) -> Result<Self, Error> {
+        let opened = Self::mapped(file, 0..length, Trust::Foreign)?;
+        file::read(&opened.bytes)?;
+        Ok(opened)
+    }
+
     /// An image in memory, checked to its last byte. What is checked is what
     /// runs: a file could change after it was looked at.
     ///
@@ -198,6 +210,29 @@ pub(crate) fn open(path: &Path, images: Option<&Images>) -> Result<Found, Error>
         opened.trust = Trust::Own;
     }
     Ok(Found::Image(Box::new(opened)))
+}
+
+/// Maps the image at `path`, which nobody changes, and checks it in full; nothing
+/// where that is no image, or one that `images` knows, and [`open`] maps.
+///
+/// # Errors
+///
+/// As [`open`].
+pub(crate) fn map(path: &Path, images: Option<&Images>) -> Result<Option<Opened>, Error> {
+    let plain = |error| plain(path, error);
+    let file = File::open(path).map_err(plain)?;
+    let metadata = file.metadata().map_err(plain)?;
+    if !metadata.is_file() || images.is_some_and(|images| images.knows_file(path, &metadata)) {
+        return Ok(None);
+    }
+    let length = metadata.len();
+    let start = read_range(&file, 0..length.min(file::START as u64)).map_err(plain)?;
+    if !file::is_image(&start) {
+        return Ok(None);
+    }
+    Opened::mapped_checked(Arc::new(file), length)
+        .map(Some)
+        .map_err(|error| Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
 /// What keeps the file at `path` from being read, without the system's code.
