@@ -69,16 +69,18 @@ typedef enum {
   DORMOUSE_FAILURE_STOPPED = 10,
   // The interpreter failed in a way that is no trap.
   DORMOUSE_FAILURE_ENGINE = 11,
-  // Memory was to be read or written where there is none.
-  DORMOUSE_FAILURE_BOUNDS = 12,
+  // A guest's memory was accessed outside of its bounds, or can't grow.
+  DORMOUSE_FAILURE_MEMORY = 12,
   // A called export was aborted by a Wasm trap.
   DORMOUSE_FAILURE_TRAP = 13,
   // A called export exited: see dormouse_error_exit_code.
   DORMOUSE_FAILURE_EXIT = 14,
   // A limit stopped a called export: see dormouse_error_limit.
   DORMOUSE_FAILURE_LIMIT = 15,
+  // A function that the module imports failed.
+  DORMOUSE_FAILURE_IMPORT = 16,
   // A bug in this library, which went no further.
-  DORMOUSE_FAILURE_INTERNAL = 16,
+  DORMOUSE_FAILURE_INTERNAL = 17,
 } dormouse_failure;
 
 // What stopped a guest.
@@ -129,6 +131,28 @@ typedef enum {
   DORMOUSE_ANSWER_KIND_CONNECTION = 7,
 } dormouse_answer_kind;
 
+// What a value is.
+typedef enum {
+  // A null reference, to functions or to anything else. Nothing is set.
+  DORMOUSE_KIND_NULL = 0,
+  // A 32-bit integer, in `i32`; its sign is the reader's business.
+  DORMOUSE_KIND_I32 = 1,
+  // A 64-bit integer, in `i64`.
+  DORMOUSE_KIND_I64 = 2,
+  // A 32-bit float, in `f32`.
+  DORMOUSE_KIND_F32 = 3,
+  // A 64-bit float, in `f64`.
+  DORMOUSE_KIND_F64 = 4,
+  // A 128-bit vector, in `v128`, its lowest byte first.
+  DORMOUSE_KIND_V128 = 5,
+  // A function of the instance, by its number in `reference`: see
+  // dormouse_instance_function.
+  DORMOUSE_KIND_FUNCTION = 6,
+  // Something of the caller's own, which a guest can keep and pass on: any
+  // number, in `reference`.
+  DORMOUSE_KIND_EXTERN = 7,
+} dormouse_kind;
+
 // What a guest may do below a mount.
 typedef enum {
   // Read and list.
@@ -149,7 +173,7 @@ typedef enum {
 
 // Where a stream goes.
 typedef enum {
-  // Into the outcome. Of an instance, nowhere.
+  // Into the outcome; of an instance, to dormouse_instance_output.
   DORMOUSE_TO_OUTCOME = 0,
   // Nowhere.
   DORMOUSE_TO_NOTHING = 1,
@@ -166,12 +190,23 @@ typedef struct dormouse_answer dormouse_answer;
 // one of them may serve many, in any number of threads, and be changed between.
 typedef struct dormouse_config dormouse_config;
 
+// The guest that calls an imported function, for as long as that takes.
+typedef struct dormouse_context dormouse_context;
+
 // Why a function failed. To be freed by dormouse_error_free.
 typedef struct dormouse_error dormouse_error;
 
 // A guest, loaded and checked, that any number of runs and sessions start from,
 // in any number of threads. What was started from it keeps what it needs.
 typedef struct dormouse_image dormouse_image;
+
+// An instance of a module, with a state of its own. One thread uses it at a time:
+// others, and functions that it imports, are refused meanwhile
+// (DORMOUSE_FAILURE_BUSY).
+typedef struct dormouse_instance dormouse_instance;
+
+// A Wasm module, compiled once, for any number of instances.
+typedef struct dormouse_module dormouse_module;
 
 // How a run, or a piece of code in a session, ended. To be freed by
 // dormouse_outcome_free.
@@ -217,6 +252,36 @@ typedef struct {
   // How many there are.
   size_t length;
 } dormouse_bytes;
+
+// What a value is: the field that its kind says is set.
+typedef union {
+  int32_t i32;
+  int64_t i64;
+  float f32;
+  double f64;
+  uint8_t v128[16];
+  uint64_t reference;
+} dormouse_number;
+
+// A Wasm value.
+typedef struct {
+  // A dormouse_kind.
+  int32_t kind;
+  // What it is.
+  dormouse_number of;
+} dormouse_value;
+
+// Is called when a guest calls a function that it imports: with as many
+// arguments, and room for as many results, as the import has. Results are zero
+// unless they are set. Where it gives false, the guest's call ends with an error,
+// DORMOUSE_FAILURE_IMPORT; see dormouse_context_fail. It is called in the thread
+// that calls the guest. It must not throw, nor longjmp out of itself.
+typedef bool (*dormouse_import)(void *user,
+                                dormouse_context *context,
+                                const dormouse_value *arguments,
+                                size_t argument_count,
+                                dormouse_value *results,
+                                size_t result_count);
 
 #ifdef __cplusplus
 extern "C" {
@@ -266,6 +331,22 @@ dormouse_image *dormouse_image_map(const char *path, dormouse_error **error);
 dormouse_image *dormouse_image_language(const char *language,
                                         const char *cache,
                                         dormouse_error **error);
+
+// Runs a program up to a point, and keeps what it is then: runs of that image go on
+// from there. `point` is NULL for where the program says, by calling
+// dormouse.snapshot_point(); otherwise as for the command's option --at, or
+// "init:NAME" for an exported function to be called. `config` may be NULL.
+dormouse_image *dormouse_image_snapshot(const dormouse_image *image,
+                                        const dormouse_program *program,
+                                        const char *point,
+                                        const dormouse_config *config,
+                                        dormouse_error **error);
+
+// Writes an image to a file, whole or not at all, for this program's next start,
+// or for other machines: a language's own image, a snapshot, or a module.
+bool dormouse_image_save(const dormouse_image *image,
+                         const char *path,
+                         dormouse_error **error);
 
 // Frees an image. What was started from it goes on.
 void dormouse_image_free(dormouse_image *image);
@@ -422,10 +503,11 @@ dormouse_outcome *dormouse_run(const dormouse_image *image,
 dormouse_stopper *dormouse_stopper_new(void);
 
 // Stops all runs that were given this stopper, and will be: each fails with
-// DORMOUSE_FAILURE_STOPPED. To be called from any thread, any number of times.
+// DORMOUSE_FAILURE_STOPPED. Of an instance, the call under way or the next one.
+// To be called from any thread, any number of times.
 void dormouse_stopper_stop(dormouse_stopper *stopper);
 
-// Frees a stopper, which must not be before the end of the runs that have it.
+// Frees a stopper. What it was given to goes on.
 void dormouse_stopper_free(dormouse_stopper *stopper);
 
 // How it ended.
@@ -508,6 +590,162 @@ bool dormouse_session_is_open(const dormouse_session *session);
 
 // Ends and frees a session, which must not be while something runs in it.
 void dormouse_session_free(dormouse_session *session);
+
+// A module from its bytes, binary or text. `name` is what errors call it. The
+// bytes are copied.
+dormouse_module *dormouse_module_new(const char *name,
+                                     const void *data,
+                                     size_t length,
+                                     dormouse_error **error);
+
+// A module in a file, binary or text.
+dormouse_module *dormouse_module_open(const char *path, dormouse_error **error);
+
+// Frees a module. Its instances go on.
+void dormouse_module_free(dormouse_module *module);
+
+// An instance of a module, once its start function and, if it exports one,
+// _initialize have run. `config` may be NULL for the defaults; WASI, for what
+// imports that, has what it grants. Each call has the deadline and the fuel anew;
+// without both it is faster. `stopper` may be NULL; otherwise dormouse_stopper_stop
+// stops the call under way, or else the next one, and the instance goes on.
+dormouse_instance *dormouse_instance_new(const dormouse_module *module,
+                                         const dormouse_config *config,
+                                         dormouse_stopper *stopper,
+                                         dormouse_error **error);
+
+// Calls an exported function with arguments of its types, and sets its results,
+// of which there must be room for exactly as many as it has. After a trap or a
+// limit the instance can be called again; its memory is as it was left.
+bool dormouse_instance_call(dormouse_instance *instance,
+                            const char *name,
+                            const dormouse_value *arguments,
+                            size_t argument_count,
+                            dormouse_value *results,
+                            size_t result_count,
+                            dormouse_error **error);
+
+// Sets `function` to the number of an exported function, for
+// dormouse_instance_call_function, which need not look for it. It is this
+// instance's alone.
+bool dormouse_instance_function(dormouse_instance *instance,
+                                const char *name,
+                                uint64_t *function,
+                                dormouse_error **error);
+
+// Calls a function by its number, as dormouse_instance_call does by its name.
+bool dormouse_instance_call_function(dormouse_instance *instance,
+                                     uint64_t function,
+                                     const dormouse_value *arguments,
+                                     size_t argument_count,
+                                     dormouse_value *results,
+                                     size_t result_count,
+                                     dormouse_error **error);
+
+// Sets `bytes` to how many bytes an exported memory has now. Here and below, NULL
+// for `memory` is "memory", as compilers call it.
+bool dormouse_instance_memory_size(dormouse_instance *instance,
+                                   const char *memory,
+                                   uint64_t *bytes,
+                                   dormouse_error **error);
+
+// Copies `length` bytes from the address `at` of an exported memory to `into`.
+// Where they would go past its end, `into` is zeroed, and that is an error,
+// DORMOUSE_FAILURE_MEMORY.
+bool dormouse_instance_memory_read(dormouse_instance *instance,
+                                   const char *memory,
+                                   uint64_t at,
+                                   void *into,
+                                   size_t length,
+                                   dormouse_error **error);
+
+// Copies `length` bytes to the address `at` of an exported memory. Where they
+// would go past its end, nothing is copied, and that is an error,
+// DORMOUSE_FAILURE_MEMORY.
+bool dormouse_instance_memory_write(dormouse_instance *instance,
+                                    const char *memory,
+                                    uint64_t at,
+                                    const void *data,
+                                    size_t length,
+                                    dormouse_error **error);
+
+// Adds pages of 64 KiB to an exported memory. `before`, unless it is NULL, is set
+// to how many there were.
+bool dormouse_instance_memory_grow(dormouse_instance *instance,
+                                   const char *memory,
+                                   uint64_t pages,
+                                   uint64_t *before,
+                                   dormouse_error **error);
+
+// Sets `value` to what an exported global is.
+bool dormouse_instance_global(dormouse_instance *instance,
+                              const char *name,
+                              dormouse_value *value,
+                              dormouse_error **error);
+
+// Sets an exported global.
+bool dormouse_instance_set_global(dormouse_instance *instance,
+                                  const char *name,
+                                  const dormouse_value *value,
+                                  dormouse_error **error);
+
+// What the guest wrote to `stream`, a dormouse_stream, since that was last asked.
+// It is the instance's, until the same is asked again.
+dormouse_bytes dormouse_instance_output(dormouse_instance *instance,
+                                        int32_t stream,
+                                        dormouse_error **error);
+
+// Frees an instance.
+void dormouse_instance_free(dormouse_instance *instance);
+
+// Gives instances a function for the one that their module imports as `name` of
+// `module`, also in place of WASI's; modules that don't import it are not
+// concerned. `release`, if it is not NULL, is called with `user` when nothing can
+// call that function any more, also where this fails.
+bool dormouse_config_import(dormouse_config *config,
+                            const char *module,
+                            const char *name,
+                            dormouse_import function,
+                            void *user,
+                            dormouse_release release,
+                            dormouse_error **error);
+
+// Says why an imported function gives false: `message` is copied.
+bool dormouse_context_fail(dormouse_context *context,
+                           const char *message,
+                           dormouse_error **error);
+
+// As dormouse_instance_call, of the guest that calls: as part of its own call,
+// under its deadline.
+bool dormouse_context_call(dormouse_context *context,
+                           const char *name,
+                           const dormouse_value *arguments,
+                           size_t argument_count,
+                           dormouse_value *results,
+                           size_t result_count,
+                           dormouse_error **error);
+
+// As dormouse_instance_memory_size, of the guest that calls.
+bool dormouse_context_memory_size(dormouse_context *context,
+                                  const char *memory,
+                                  uint64_t *bytes,
+                                  dormouse_error **error);
+
+// As dormouse_instance_memory_read, of the guest that calls.
+bool dormouse_context_memory_read(dormouse_context *context,
+                                  const char *memory,
+                                  uint64_t at,
+                                  void *into,
+                                  size_t length,
+                                  dormouse_error **error);
+
+// As dormouse_instance_memory_write, of the guest that calls.
+bool dormouse_context_memory_write(dormouse_context *context,
+                                   const char *memory,
+                                   uint64_t at,
+                                   const void *data,
+                                   size_t length,
+                                   dormouse_error **error);
 
 #ifdef __cplusplus
 }  // extern "C"

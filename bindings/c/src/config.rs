@@ -2,6 +2,7 @@
 
 use crate::{
     error::{Error, catch, free},
+    import::Given,
     output::{Stream, Streams, To},
     raw,
 };
@@ -22,13 +23,14 @@ use std::{
 pub struct Config(Mutex<Settings>);
 
 /// What there is in a configuration.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Settings {
     pub(crate) grants: Grants,
     pub(crate) limits: Limits,
     pub(crate) functions: HostFunctions,
     pub(crate) stdin: Vec<u8>,
     pub(crate) streams: Streams,
+    pub(crate) imports: Vec<Given>,
 }
 
 /// What a guest may do below a mount.

@@ -1,6 +1,7 @@
 //! Errors, and the one way into this library.
 
 use crate::outcome::Limit;
+use runtime::CallError;
 use std::{
     any::Any,
     ffi::{CString, c_char},
@@ -48,16 +49,18 @@ pub enum Failure {
     Stopped = 10,
     /// The interpreter failed in a way that is no trap.
     Engine = 11,
-    /// Memory was to be read or written where there is none.
-    Bounds = 12,
+    /// A guest's memory was accessed outside of its bounds, or can't grow.
+    Memory = 12,
     /// A called export was aborted by a Wasm trap.
     Trap = 13,
     /// A called export exited: see dormouse_error_exit_code.
     Exit = 14,
     /// A limit stopped a called export: see dormouse_error_limit.
     Limit = 15,
+    /// A function that the module imports failed.
+    Import = 16,
     /// A bug in this library, which went no further.
-    Internal = 16,
+    Internal = 17,
 }
 
 impl Error {
@@ -105,9 +108,29 @@ impl From<runtime::Error> for Error {
             From::SessionClosed => Failure::Closed,
             From::SessionBusy => Failure::Busy,
             From::Stopped => Failure::Stopped,
+            From::Import => Failure::Import,
+            From::Memory => Failure::Memory,
             _ => Failure::Engine,
         };
         Self::new(kind, error.to_string())
+    }
+}
+
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Self {
+        let message = error.to_string();
+        match error {
+            CallError::Host(error) => error.into(),
+            CallError::Exit(code) => Self {
+                exit_code: code,
+                ..Self::new(Failure::Exit, message)
+            },
+            CallError::Limit(limit) => Self {
+                limit: limit.into(),
+                ..Self::new(Failure::Limit, message)
+            },
+            _ => Self::new(Failure::Trap, message),
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! Images.
 
 use crate::{
-    error::{Error, catch, free},
+    config::Config,
+    error::{Error, catch, free, given},
+    program::Program,
     raw,
 };
-use runtime::{GuestStore, Language};
+use runtime::{GuestStore, Language, Point};
 use std::{
     ffi::{c_char, c_void},
     mem::MaybeUninit,
@@ -14,7 +16,7 @@ use std::{
 /// in any number of threads. What was started from it keeps what it needs.
 pub struct Image(pub(crate) runtime::Image);
 
-fn image(image: runtime::Image) -> Box<Image> {
+fn boxed(image: runtime::Image) -> Box<Image> {
     Box::new(Image(image))
 }
 
@@ -30,7 +32,7 @@ pub extern "C" fn dormouse_image_new(
     catch(error, || {
         let name = raw::text(name, "the image's name")?;
         let source = raw::bytes(data, length, "the image's data")?;
-        Ok(image(runtime::Image::wasm(name, source)?))
+        Ok(boxed(runtime::Image::wasm(name, source)?))
     })
 }
 
@@ -43,7 +45,7 @@ pub extern "C" fn dormouse_image_open(
 ) -> Option<Box<Image>> {
     catch(error, || {
         let path = raw::path(path, "the image's path")?;
-        Ok(image(runtime::Image::open(path)?))
+        Ok(boxed(runtime::Image::open(path)?))
     })
 }
 
@@ -59,7 +61,7 @@ pub extern "C" fn dormouse_image_map(
 ) -> Option<Box<Image>> {
     catch(error, || {
         let path = raw::path(path, "the image's path")?;
-        Ok(image(runtime::Image::map(path)?))
+        Ok(boxed(runtime::Image::map(path)?))
     })
 }
 
@@ -79,8 +81,47 @@ pub extern "C" fn dormouse_image_language(
             true => GuestStore::open_default()?,
             false => GuestStore::at(raw::path(cache, "the cache's path")?),
         };
-        Ok(image(store.image(language, &mut |_| {})?))
+        Ok(boxed(store.image(language, &mut |_| {})?))
     })
+}
+
+/// Runs a program up to a point, and keeps what it is then: runs of that image go on
+/// from there. `point` is NULL for where the program says, by calling
+/// dormouse.snapshot_point(); otherwise as for the command's option --at, or
+/// "init:NAME" for an exported function to be called. `config` may be NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn dormouse_image_snapshot(
+    image: Option<&Image>,
+    program: Option<&Program>,
+    point: *const c_char,
+    config: Option<&Config>,
+    error: Option<&mut MaybeUninit<Option<Box<Error>>>>,
+) -> Option<Box<Image>> {
+    catch(error, || {
+        let image = given(image, "the image")?;
+        let program = given(program, "the program")?.get();
+        let point = match point.is_null() {
+            true => Point::program(),
+            false => raw::text(point, "the point")?.parse()?,
+        };
+        let sandbox = Config::of(config).sandbox(&image.0);
+        Ok(boxed(sandbox.snapshot(program, &point)?))
+    })
+}
+
+/// Writes an image to a file, whole or not at all, for this program's next start,
+/// or for other machines: a language's own image, a snapshot, or a module.
+#[unsafe(no_mangle)]
+pub extern "C" fn dormouse_image_save(
+    image: Option<&Image>,
+    path: *const c_char,
+    error: Option<&mut MaybeUninit<Option<Box<Error>>>>,
+) -> bool {
+    let done = catch(error, || {
+        let image = given(image, "the image")?;
+        Ok(image.0.save(raw::path(path, "the image's path")?)?)
+    });
+    done.is_some()
 }
 
 /// Frees an image. What was started from it goes on.

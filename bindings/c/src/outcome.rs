@@ -88,17 +88,19 @@ impl Outcome {
     }
 }
 
-/// The bytes before the NUL that `bytes` ends with.
-fn without_end(bytes: Option<&Vec<u8>>) -> Bytes {
-    match bytes {
-        None => Bytes {
-            data: ptr::null(),
-            length: 0,
-        },
-        Some(bytes) => Bytes {
-            data: bytes.as_ptr().cast(),
-            length: bytes.len().saturating_sub(1),
-        },
+impl Bytes {
+    /// The bytes before the NUL that `bytes` ends with.
+    pub(crate) fn before_end(bytes: Option<&Vec<u8>>) -> Self {
+        match bytes {
+            None => Self {
+                data: ptr::null(),
+                length: 0,
+            },
+            Some(bytes) => Self {
+                data: bytes.as_ptr().cast(),
+                length: bytes.len().saturating_sub(1),
+            },
+        }
     }
 }
 
@@ -142,13 +144,13 @@ pub extern "C" fn dormouse_outcome_message(outcome: Option<&Outcome>) -> *const 
 /// What the guest wrote to stdout, where that goes into the outcome.
 #[unsafe(no_mangle)]
 pub extern "C" fn dormouse_outcome_stdout(outcome: Option<&Outcome>) -> Bytes {
-    without_end(outcome.map(|outcome| &outcome.inner.stdout))
+    Bytes::before_end(outcome.map(|outcome| &outcome.inner.stdout))
 }
 
 /// What the guest wrote to stderr, where that goes into the outcome.
 #[unsafe(no_mangle)]
 pub extern "C" fn dormouse_outcome_stderr(outcome: Option<&Outcome>) -> Bytes {
-    without_end(outcome.map(|outcome| &outcome.inner.stderr))
+    Bytes::before_end(outcome.map(|outcome| &outcome.inner.stderr))
 }
 
 /// Whether output was lost to the limit on it.

@@ -8,7 +8,6 @@ use crate::{
 use runtime::Output;
 use std::{
     ffi::{c_char, c_void},
-    io,
     mem::MaybeUninit,
     ptr::NonNull,
     sync::Arc,
@@ -28,7 +27,7 @@ pub enum Stream {
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub enum To {
-    /// Into the outcome. Of an instance, nowhere.
+    /// Into the outcome; of an instance, to dormouse_instance_output.
     Outcome = 0,
     /// Nowhere.
     Nothing = 1,
@@ -68,9 +67,6 @@ pub(crate) struct Callback {
     user: User,
 }
 
-/// A guest's stream that leads to one.
-struct Writer(Arc<Callback>);
-
 impl Stream {
     pub(crate) fn of(number: i32) -> Result<Self, Error> {
         [Self::Stdout, Self::Stderr]
@@ -86,6 +82,12 @@ impl To {
             .into_iter()
             .find(|to| *to as i32 == number)
             .ok_or_else(|| Error::argument(format!("there is no dormouse_to {number}")))
+    }
+}
+
+impl Callback {
+    fn write(&self, bytes: &[u8]) {
+        (self.write)(self.user.pointer(), bytes.as_ptr().cast(), bytes.len());
     }
 }
 
@@ -118,20 +120,11 @@ impl Streams {
             Sink::To(To::Outcome) => Output::Capture,
             Sink::To(To::Nothing) => Output::Discard,
             Sink::To(To::Host) => Output::Host,
-            Sink::Callback(callback) => Output::Writer(Box::new(Writer(Arc::clone(callback)))),
+            Sink::Callback(callback) => {
+                let callback = Arc::clone(callback);
+                Output::callback(move |bytes| callback.write(bytes))
+            }
         }
-    }
-}
-
-impl io::Write for Writer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Callback { write, user } = &*self.0;
-        write(user.pointer(), bytes.as_ptr().cast(), bytes.len());
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

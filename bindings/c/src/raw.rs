@@ -5,7 +5,10 @@
 //! was passed: C's side of the contract, which the header states, is what keeps
 //! their promises. Nothing else calls them.
 
-use crate::error::{Error, given};
+use crate::{
+    error::{Error, given},
+    value::{Number, Value},
+};
 use std::{
     ffi::{CStr, c_char, c_void},
     fmt,
@@ -24,6 +27,12 @@ pub(crate) fn handle<'a, T: Sync>(handle: Option<NonNull<T>>, what: &str) -> Res
     // SAFETY: C passes a handle that it had from us, and has not freed; it does
     // not free it before the entry point returns. None is ever lent mutably.
     Ok(unsafe { handle.as_ref() })
+}
+
+/// The same of a handle that may be left out.
+pub(crate) fn optional<'a, T: Sync>(handle: Option<NonNull<T>>) -> Option<&'a T> {
+    // SAFETY: as of `handle`.
+    handle.map(|handle| unsafe { handle.as_ref() })
 }
 
 /// The text at `text`; `what` is what an error calls it.
@@ -138,8 +147,30 @@ fn check<T>(items: *const T, count: usize, what: &str) -> Result<usize, Error> {
 /// That must be so.
 pub(crate) unsafe trait Plain {}
 
-// SAFETY: any byte is one.
+// SAFETY: any bits are a number.
 unsafe impl Plain for u8 {}
+// SAFETY: as above.
+unsafe impl Plain for i32 {}
+// SAFETY: as above.
+unsafe impl Plain for i64 {}
+// SAFETY: as above.
+unsafe impl Plain for u64 {}
+// SAFETY: as above.
+unsafe impl Plain for f32 {}
+// SAFETY: as above.
+unsafe impl Plain for f64 {}
+// SAFETY: as above.
+unsafe impl Plain for [u8; 16] {}
+// SAFETY: it has a number, and a union of such.
+unsafe impl Plain for Value {}
+
+/// The field of `number` that is a `T`, which is the one that its kind says.
+pub(crate) fn field<T: Plain>(number: &Number) -> T {
+    const { assert!(size_of::<T>() <= size_of::<Number>() && align_of::<T>() <= align_of::<Number>()) };
+    // SAFETY: all fields begin where the union does, and it is as large and as
+    // aligned as any. C has set the one that the kind names, to bits of its own.
+    unsafe { std::ptr::from_ref(number).cast::<T>().read() }
+}
 
 /// What C has its callbacks called with, and how it wants to be told that they
 /// are not called any more.

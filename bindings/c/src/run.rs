@@ -11,34 +11,34 @@ use crate::{
 use std::{
     mem::MaybeUninit,
     ptr::NonNull,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 /// Stops runs from another thread: all that were given it.
 #[derive(Default)]
-pub struct Stopper(Mutex<Runs>);
+pub struct Stopper(Arc<Mutex<Runs>>);
 
 /// What a stopper stops.
 #[derive(Default)]
-struct Runs {
+pub(crate) struct Runs {
     is_stopped: bool,
     next: u64,
     running: Vec<(u64, runtime::Stopper)>,
 }
 
-/// A run that a stopper knows of, until this is dropped.
-struct Known<'a> {
-    stopper: &'a Stopper,
+/// A run or instance that a stopper knows of, until this is dropped.
+pub(crate) struct Known {
+    runs: Arc<Mutex<Runs>>,
     number: u64,
 }
 
-impl Stopper {
-    fn runs(&self) -> MutexGuard<'_, Runs> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock(runs: &Mutex<Runs>) -> MutexGuard<'_, Runs> {
+    runs.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
-    fn know(&self, run: runtime::Stopper) -> Known<'_> {
-        let mut runs = self.runs();
+impl Stopper {
+    pub(crate) fn know(&self, run: runtime::Stopper) -> Known {
+        let mut runs = lock(&self.0);
         if runs.is_stopped {
             run.stop();
         }
@@ -46,13 +46,13 @@ impl Stopper {
         runs.next += 1;
         runs.running.push((number, run));
         Known {
-            stopper: self,
+            runs: Arc::clone(&self.0),
             number,
         }
     }
 
     fn stop(&self) {
-        let mut runs = self.runs();
+        let mut runs = lock(&self.0);
         runs.is_stopped = true;
         for (_, run) in &runs.running {
             run.stop();
@@ -60,9 +60,9 @@ impl Stopper {
     }
 }
 
-impl Drop for Known<'_> {
+impl Drop for Known {
     fn drop(&mut self) {
-        let mut runs = self.stopper.runs();
+        let mut runs = lock(&self.runs);
         runs.running.retain(|(number, _)| *number != self.number);
     }
 }
@@ -82,11 +82,7 @@ pub extern "C" fn dormouse_run(
         let image = given(image, "the image")?;
         let program = given(program, "the program")?.get();
         let mut sandbox = Config::of(config).sandbox(&image.0);
-        let stopper = match stopper {
-            Some(stopper) => Some(raw::handle(Some(stopper), "the stopper")?),
-            None => None,
-        };
-        let _known = stopper.map(|stopper| stopper.know(sandbox.stopper()));
+        let _known = raw::optional(stopper).map(|stopper| stopper.know(sandbox.stopper()));
         Ok(Outcome::new(sandbox.run(program)?))
     })
 }
@@ -98,7 +94,8 @@ pub extern "C" fn dormouse_stopper_new() -> Option<Box<Stopper>> {
 }
 
 /// Stops all runs that were given this stopper, and will be: each fails with
-/// DORMOUSE_FAILURE_STOPPED. To be called from any thread, any number of times.
+/// DORMOUSE_FAILURE_STOPPED. Of an instance, the call under way or the next one.
+/// To be called from any thread, any number of times.
 #[unsafe(no_mangle)]
 pub extern "C" fn dormouse_stopper_stop(stopper: Option<NonNull<Stopper>>) {
     catch(None, || {
@@ -107,7 +104,7 @@ pub extern "C" fn dormouse_stopper_stop(stopper: Option<NonNull<Stopper>>) {
     });
 }
 
-/// Frees a stopper, which must not be before the end of the runs that have it.
+/// Frees a stopper. What it was given to goes on.
 #[unsafe(no_mangle)]
 pub extern "C" fn dormouse_stopper_free(stopper: Option<Box<Stopper>>) {
     free(stopper);

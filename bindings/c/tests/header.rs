@@ -6,9 +6,9 @@ use std::{env, fs, path::Path};
 const HEADER: &str = "include/dormouse.h";
 
 /// The sources, in the order that the header has them.
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 14] = [
     "version", "error", "image", "config", "output", "function", "program", "run", "outcome",
-    "session",
+    "session", "value", "module", "instance", "import",
 ];
 
 fn here(path: &str) -> std::path::PathBuf {
