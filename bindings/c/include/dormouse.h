@@ -615,7 +615,8 @@ dormouse_instance *dormouse_instance_new(const dormouse_module *module,
                                          dormouse_error **error);
 
 // Calls an exported function with arguments of its types, and sets its results,
-// of which there must be room for exactly as many as it has. After a trap or a
+// of which there must be room for exactly as many as it has; that may be where the
+// arguments are. After a trap or a
 // limit the instance can be called again; its memory is as it was left.
 bool dormouse_instance_call(dormouse_instance *instance,
                             const char *name,

@@ -2,7 +2,7 @@
 
 use crate::{
     config::{Config, change},
-    error::{Error, catch, given},
+    error::{Error, Failure, catch, given},
     memory,
     output::Release,
     raw::{self, User},
@@ -179,15 +179,14 @@ pub extern "C" fn dormouse_context_call(
         let results = raw::room(results, result_count, "the results")?;
         let lower = |value| context.functions.lower(value);
         let arguments: Vec<_> = arguments.iter().map(lower).collect::<Result<_, _>>()?;
-        let given = context.guest.call(name, &arguments)?;
-        if given.len() != results.len() {
-            return Err(Error::argument(format!(
-                "{name} gives {} results, not {}",
-                given.len(),
-                results.len()
-            )));
+        let values = context.guest.call(name, &arguments)?;
+        if values.len() != results.count() {
+            let (has, room) = (values.len(), results.count());
+            let message =
+                format!("{name} has been called; it has {has} results, but room is for {room}");
+            return Err(Error::new(Failure::Invoke, message));
         }
-        for (result, value) in results.iter_mut().zip(given) {
+        for (result, value) in results.zeroed().iter_mut().zip(values) {
             *result = context.functions.lift(value);
         }
         Ok(())

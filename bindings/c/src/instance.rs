@@ -7,7 +7,7 @@ use crate::{
     module::Module,
     outcome::Bytes,
     output::Stream,
-    raw,
+    raw::{self, Room},
     run::{Known, Stopper},
     value::{Functions, Value},
 };
@@ -84,17 +84,17 @@ impl State {
         &mut self,
         function: Func,
         arguments: &[Value],
-        results: &mut [Value],
+        results: Room<Value>,
     ) -> Result<(), Error> {
         self.arguments.clear();
         for value in arguments {
             self.arguments.push(self.functions.lower(value)?);
         }
         self.results.clear();
-        self.results.resize(results.len(), runtime::Value::Null);
+        self.results.resize(results.count(), runtime::Value::Null);
         self.instance
             .call_into(function, &self.arguments, &mut self.results)?;
-        for (result, value) in results.iter_mut().zip(&self.results) {
+        for (result, value) in results.zeroed().iter_mut().zip(&self.results) {
             *result = self.functions.lift(*value);
         }
         Ok(())
@@ -133,7 +133,8 @@ pub extern "C" fn dormouse_instance_new(
 }
 
 /// Calls an exported function with arguments of its types, and sets its results,
-/// of which there must be room for exactly as many as it has. After a trap or a
+/// of which there must be room for exactly as many as it has; that may be where the
+/// arguments are. After a trap or a
 /// limit the instance can be called again; its memory is as it was left.
 #[unsafe(no_mangle)]
 pub extern "C" fn dormouse_instance_call(

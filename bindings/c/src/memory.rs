@@ -32,7 +32,8 @@ pub(crate) fn read(
     into: *mut c_void,
     length: usize,
 ) -> Result<(), Error> {
-    Ok(view.read(at, raw::room(into.cast(), length, "the buffer")?)?)
+    let room = raw::room::<u8>(into.cast(), length, "the buffer")?;
+    Ok(view.read(at, room.zeroed())?)
 }
 
 pub(crate) fn write(

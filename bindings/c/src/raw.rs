@@ -103,25 +103,41 @@ pub(crate) fn many<'a, T: Plain>(
     Ok(unsafe { slice::from_raw_parts(items, count) })
 }
 
-/// Room for `count` items at `items`, all zero now.
+/// Room that C has for items. Until it is used, it may be where C has something
+/// else that it passes: results go where the arguments are.
+pub(crate) struct Room<T> {
+    items: *mut T,
+    count: usize,
+}
+
+/// Room for `count` items at `items`.
 ///
 /// # Errors
 ///
 /// As [`bytes`].
-pub(crate) fn room<'a, T: Plain>(
-    items: *mut T,
-    count: usize,
-    what: &str,
-) -> Result<&'a mut [T], Error> {
-    if check::<T>(items, count, what)? == 0 {
-        return Ok(&mut []);
+pub(crate) fn room<T: Plain>(items: *mut T, count: usize, what: &str) -> Result<Room<T>, Error> {
+    let count = check::<T>(items, count, what)?;
+    Ok(Room { items, count })
+}
+
+impl<T: Plain> Room<T> {
+    /// For how many there is room.
+    pub(crate) fn count(&self) -> usize {
+        self.count
     }
-    // SAFETY: C says that there is room for so many, which is its own, or the
-    // entry point's while that runs, and nobody else's. The pointer is aligned
-    // and not NULL, and zeros are valid values of a `Plain` type.
-    unsafe {
-        items.write_bytes(0, count);
-        Ok(slice::from_raw_parts_mut(items, count))
+
+    /// All of it, zero at first. Nothing else that C passes is looked at any more.
+    pub(crate) fn zeroed<'a>(self) -> &'a mut [T] {
+        if self.count == 0 {
+            return &mut [];
+        }
+        // SAFETY: C says that there is room for so many, which nobody else uses
+        // until the entry point returns. The pointer is aligned and not NULL, and
+        // zeros are valid values of a `Plain` type.
+        unsafe {
+            self.items.write_bytes(0, self.count);
+            slice::from_raw_parts_mut(self.items, self.count)
+        }
     }
 }
 
