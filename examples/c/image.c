@@ -20,9 +20,10 @@ int main(int argc, char **argv) {
     dormouse_image *image = dormouse_image_language(argv[1], NULL, &error);
     if (error == NULL)
         dormouse_image_save(image, argv[2], &error);
-    if (error != NULL)
-        fprintf(stderr, "image: %s\n", dormouse_error_message(error));
     dormouse_image_free(image);
+    if (error == NULL)
+        return 0;
+    fprintf(stderr, "image: %s\n", dormouse_error_message(error));
     dormouse_error_free(error);
-    return error == NULL ? 0 : 1;
+    return 1;
 }

@@ -47,11 +47,12 @@ int main(int argc, char **argv) {
         code[0] = '\0';
     }
 
-    if (error != NULL)
-        fprintf(stderr, "session: %s\n", dormouse_error_message(error));
     dormouse_session_free(session);
     dormouse_image_free(image);
     dormouse_config_free(config);
+    if (error == NULL)
+        return 0;
+    fprintf(stderr, "session: %s\n", dormouse_error_message(error));
     dormouse_error_free(error);
-    return error == NULL ? 0 : 1;
+    return 1;
 }

@@ -5,6 +5,7 @@
 #include "check.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 
 /* add(a, b), by what a and b are in a JSON object of this very form. */
@@ -100,10 +101,19 @@ static dormouse_outcome *piece(dormouse_session *session, const char *text) {
     return outcome;
 }
 
-static void *interrupt_soon(void *session) {
-    struct timespec moment = {0, 300000000};
-    nanosleep(&moment, NULL);
-    dormouse_session_interrupt(session);
+/* Interrupts the session until it is done: it may not have begun before. */
+struct running {
+    dormouse_session *session;
+    atomic_bool done;
+};
+
+static void *interrupt(void *user) {
+    struct running *running = user;
+    struct timespec moment = {0, 100000000};
+    do {
+        nanosleep(&moment, NULL);
+        dormouse_session_interrupt(running->session);
+    } while (!atomic_load(&running->done));
     return NULL;
 }
 
@@ -112,6 +122,7 @@ static void sessions(const dormouse_image *python) {
     dormouse_session *session = dormouse_session_open(python, NULL, &error), *copy;
     dormouse_outcome *outcome;
     pthread_t thread;
+    struct running running;
     bool complete = false;
     FINE(error);
     CHECK(session != NULL && dormouse_session_is_open(session));
@@ -141,8 +152,11 @@ static void sessions(const dormouse_image *python) {
     dormouse_outcome_free(outcome);
     dormouse_session_free(copy);
 
-    CHECK(pthread_create(&thread, NULL, interrupt_soon, session) == 0);
+    running.session = session;
+    atomic_init(&running.done, false);
+    CHECK(pthread_create(&thread, NULL, interrupt, &running) == 0);
     outcome = piece(session, "while True: pass");
+    atomic_store(&running.done, true);
     CHECK(strcmp(dormouse_outcome_message(outcome), "KeyboardInterrupt") == 0);
     dormouse_outcome_free(outcome);
     CHECK(pthread_join(thread, NULL) == 0);
