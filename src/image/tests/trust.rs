@@ -4,7 +4,7 @@ use crate::{
     image::{
         cache::Images,
         folder::place,
-        opened::{Found, Opened, open},
+        opened::{Found, Opened, map, open},
         source::Source,
         trust::Trust,
     },
@@ -92,6 +92,42 @@ fn anybody_elses_are_validated() {
         .expect_err("invalid");
     assert_eq!(error.kind(), ErrorKind::Module);
     assert!(error.to_string().contains("not valid Wasm"), "{error}");
+}
+
+/// As a resource of an installed app is.
+#[test]
+fn what_nobody_changes_is_mapped_whoever_made_it() {
+    let setting = Setting::new();
+    let map = |path: &Path| map(path, Some(&setting.images));
+    let path = setting.path("foreign");
+    fs::write(&path, small("nop")).expect("written");
+    let opened = map(&path).expect("whole").expect("an image");
+    assert_eq!(opened.trust, Trust::Foreign);
+    assert!(is_mapped(&opened));
+    let image = Image::opened(opened).expect("known");
+    assert!(Sandbox::new(&image).run(Program::start("x")).is_ok());
+
+    let mut altered = small("nop");
+    *altered.last_mut().expect("it is not empty") ^= 1;
+    fs::write(&path, altered).expect("written");
+    let error = map(&path).err().expect("it is damaged");
+    assert_eq!(error.kind(), ErrorKind::Image);
+    fs::write(&path, invalid()).expect("written");
+    let image = Image::opened(map(&path).expect("whole").expect("an image")).expect("known");
+    let error = Sandbox::new(&image).run(Program::start("x"));
+    assert_eq!(
+        error.map_err(|error| error.kind()).err(),
+        Some(ErrorKind::Module)
+    );
+
+    // What `open` maps, or what is no image, is left to that.
+    let own = setting.own("own", &small("nop nop"));
+    assert!(map(&own).expect("whole").is_none());
+    fs::write(&path, b"(module)").expect("written");
+    assert!(map(&path).expect("a file").is_none());
+    assert!(Image::map(&path).is_ok());
+    let error = Image::map(setting.path("nowhere")).expect_err("it is not there");
+    assert_eq!(error.kind(), ErrorKind::Io);
 }
 
 /// With the size and the time of the one that was registered.
