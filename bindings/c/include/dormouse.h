@@ -41,7 +41,7 @@
  */
 
 // What an error is about.
-typedef enum {
+typedef enum dormouse_failure {
   // No error: what was asked for one is NULL.
   DORMOUSE_FAILURE_NONE = 0,
   // An argument is wrong: a handle that is NULL, text that is not UTF-8, a
@@ -84,7 +84,7 @@ typedef enum {
 } dormouse_failure;
 
 // What stopped a guest.
-typedef enum {
+typedef enum dormouse_limit {
   // No limit did.
   DORMOUSE_LIMIT_NONE = 0,
   // Its time was over.
@@ -100,7 +100,7 @@ typedef enum {
 } dormouse_limit;
 
 // How it ended.
-typedef enum {
+typedef enum dormouse_status {
   // Not at all: what was asked for an outcome is NULL.
   DORMOUSE_STATUS_NONE = 0,
   // The guest returned, or exited: see dormouse_outcome_exit_code.
@@ -112,7 +112,7 @@ typedef enum {
 } dormouse_status;
 
 // What kind of exception the guest gets.
-typedef enum {
+typedef enum dormouse_answer_kind {
   // Anything else than the others. Python: HostError.
   DORMOUSE_ANSWER_KIND_FAILED = 0,
   // The arguments are wrong. Python: ValueError.
@@ -132,7 +132,7 @@ typedef enum {
 } dormouse_answer_kind;
 
 // What a value is.
-typedef enum {
+typedef enum dormouse_kind {
   // A null reference, to functions or to anything else. Nothing is set.
   DORMOUSE_KIND_NULL = 0,
   // A 32-bit integer, in `i32`; its sign is the reader's business.
@@ -154,7 +154,7 @@ typedef enum {
 } dormouse_kind;
 
 // What a guest may do below a mount.
-typedef enum {
+typedef enum dormouse_mode {
   // Read and list.
   DORMOUSE_MODE_READ = 0,
   // Also change and remove what exists.
@@ -164,7 +164,7 @@ typedef enum {
 } dormouse_mode;
 
 // A stream that guests write to.
-typedef enum {
+typedef enum dormouse_stream {
   // What a program prints.
   DORMOUSE_STREAM_STDOUT = 1,
   // What it says about itself.
@@ -172,7 +172,7 @@ typedef enum {
 } dormouse_stream;
 
 // Where a stream goes.
-typedef enum {
+typedef enum dormouse_to {
   // Into the outcome; of an instance, to dormouse_instance_output.
   DORMOUSE_TO_OUTCOME = 0,
   // Nowhere.
@@ -241,12 +241,12 @@ typedef void (*dormouse_release)(void *user);
 // together. It must not throw, nor longjmp out of itself.
 typedef void (*dormouse_host_function)(void *user,
                                        const char *arguments,
-                                       dormouse_answer *answer);
+                                       struct dormouse_answer *answer);
 
 // Bytes that belong to something else, and go with it. A NUL follows them that
 // is not counted, so that they can be printed as text if there is none among
 // them. `data` is never NULL but for something that is NULL itself.
-typedef struct {
+typedef struct dormouse_bytes {
   // The first one.
   const char *data;
   // How many there are.
@@ -254,7 +254,7 @@ typedef struct {
 } dormouse_bytes;
 
 // What a value is: the field that its kind says is set.
-typedef union {
+typedef union dormouse_number {
   int32_t i32;
   int64_t i64;
   float f32;
@@ -264,11 +264,11 @@ typedef union {
 } dormouse_number;
 
 // A Wasm value.
-typedef struct {
+typedef struct dormouse_value {
   // A dormouse_kind.
   int32_t kind;
   // What it is.
-  dormouse_number of;
+  union dormouse_number of;
 } dormouse_value;
 
 // Is called when a guest calls a function that it imports: with as many
@@ -277,10 +277,10 @@ typedef struct {
 // DORMOUSE_FAILURE_IMPORT; see dormouse_context_fail. It is called in the thread
 // that calls the guest. It must not throw, nor longjmp out of itself.
 typedef bool (*dormouse_import)(void *user,
-                                dormouse_context *context,
-                                const dormouse_value *arguments,
+                                struct dormouse_context *context,
+                                const struct dormouse_value *arguments,
                                 size_t argument_count,
-                                dormouse_value *results,
+                                struct dormouse_value *results,
                                 size_t result_count);
 
 #ifdef __cplusplus
@@ -291,462 +291,467 @@ extern "C" {
 const char *dormouse_version(void);
 
 // What it is about.
-dormouse_failure dormouse_error_kind(const dormouse_error *error);
+enum dormouse_failure dormouse_error_kind(const struct dormouse_error *error);
 
 // What was wrong, where, and what to do: a line of UTF-8, which is the error's.
 // NULL for NULL.
-const char *dormouse_error_message(const dormouse_error *error);
+const char *dormouse_error_message(const struct dormouse_error *error);
 
 // The code that a called export exited with, or -1.
-int32_t dormouse_error_exit_code(const dormouse_error *error);
+int32_t dormouse_error_exit_code(const struct dormouse_error *error);
 
 // The limit that stopped a called export.
-dormouse_limit dormouse_error_limit(const dormouse_error *error);
+enum dormouse_limit dormouse_error_limit(const struct dormouse_error *error);
 
 // Frees an error.
-void dormouse_error_free(dormouse_error *error);
+void dormouse_error_free(struct dormouse_error *error);
 
 // A WASI program or another Wasm module, binary or text, or the bytes of a
 // snapshot. `name` is what errors call it. The bytes are copied.
-dormouse_image *dormouse_image_new(const char *name,
-                                   const void *data,
-                                   size_t length,
-                                   dormouse_error **error);
+struct dormouse_image *dormouse_image_new(const char *name,
+                                          const void *data,
+                                          size_t length,
+                                          struct dormouse_error **error);
 
 // The snapshot, bundle or Wasm module (binary or text) in a file. A snapshot is
 // checked to its last byte, and held in memory, unless this installation made it.
-dormouse_image *dormouse_image_open(const char *path, dormouse_error **error);
+struct dormouse_image *dormouse_image_open(const char *path,
+                                           struct dormouse_error **error);
 
 // The same, of a file that nobody changes while the image, or anything that was
 // started from it, is in use: a resource of an installed app, a file in a
 // read-only file system. A snapshot in it is mapped, read-only and never
 // executable: what no guest has written to is the file's own memory, which the
 // system shares, and can take back. It is checked to its last byte all the same.
-dormouse_image *dormouse_image_map(const char *path, dormouse_error **error);
+struct dormouse_image *dormouse_image_map(const char *path,
+                                          struct dormouse_error **error);
 
 // A language's own image: "python" or "javascript", from the folder `cache`, or,
 // where that is NULL, from $DORMOUSE_CACHE or the platform's folder for caches.
 // What is not there yet is fetched (by npm) and captured, which takes seconds.
 // On a device that can't do that, open an image that was made elsewhere.
-dormouse_image *dormouse_image_language(const char *language,
-                                        const char *cache,
-                                        dormouse_error **error);
+struct dormouse_image *dormouse_image_language(const char *language,
+                                               const char *cache,
+                                               struct dormouse_error **error);
 
 // Runs a program up to a point, and keeps what it is then: runs of that image go on
 // from there. `point` is NULL for where the program says, by calling
 // dormouse.snapshot_point(); otherwise as for the command's option --at, or
 // "init:NAME" for an exported function to be called. `config` may be NULL.
-dormouse_image *dormouse_image_snapshot(const dormouse_image *image,
-                                        const dormouse_program *program,
-                                        const char *point,
-                                        const dormouse_config *config,
-                                        dormouse_error **error);
+struct dormouse_image *dormouse_image_snapshot(const struct dormouse_image *image,
+                                               const struct dormouse_program *program,
+                                               const char *point,
+                                               const struct dormouse_config *config,
+                                               struct dormouse_error **error);
 
 // Writes an image to a file, whole or not at all, for this program's next start,
 // or for other machines: a language's own image, a snapshot, or a module.
-bool dormouse_image_save(const dormouse_image *image,
+bool dormouse_image_save(const struct dormouse_image *image,
                          const char *path,
-                         dormouse_error **error);
+                         struct dormouse_error **error);
 
 // Frees an image. What was started from it goes on.
-void dormouse_image_free(dormouse_image *image);
+void dormouse_image_free(struct dormouse_image *image);
 
 // Grants nothing, with the default limits: 30 seconds, 256 MiB of memory, 64 MiB
 // of output. Stdin is empty, output is captured.
-dormouse_config *dormouse_config_new(void);
+struct dormouse_config *dormouse_config_new(void);
 
 // Gives the guest the folder or file `host` at the absolute path `guest`. `mode`
 // is a dormouse_mode. The folder is looked for when a run starts.
-bool dormouse_config_mount(dormouse_config *config,
+bool dormouse_config_mount(struct dormouse_config *config,
                            const char *guest,
                            const char *host,
                            int32_t mode,
-                           dormouse_error **error);
+                           struct dormouse_error **error);
 
 // Sets an environment variable of the guest.
-bool dormouse_config_env(dormouse_config *config,
+bool dormouse_config_env(struct dormouse_config *config,
                          const char *name,
                          const char *value,
-                         dormouse_error **error);
+                         struct dormouse_error **error);
 
 // Lets the guest keep values by key: in the file `path`, for later runs; or,
 // where that is NULL, in memory, for as long as the run or session lasts.
-bool dormouse_config_kv(dormouse_config *config,
+bool dormouse_config_kv(struct dormouse_config *config,
                         const char *path,
-                        dormouse_error **error);
+                        struct dormouse_error **error);
 
 // Lets the guest send HTTP requests to a host and its subdomains, or to an IP
 // address; with ":PORT" on that port alone.
-bool dormouse_config_allow_host(dormouse_config *config,
+bool dormouse_config_allow_host(struct dormouse_config *config,
                                 const char *host,
-                                dormouse_error **error);
+                                struct dormouse_error **error);
 
 // Shows Python a folder to find modules in.
-bool dormouse_config_packages(dormouse_config *config,
+bool dormouse_config_packages(struct dormouse_config *config,
                               const char *folder,
-                              dormouse_error **error);
+                              struct dormouse_error **error);
 
 // Makes clocks and randomness the same for each run with this seed.
-bool dormouse_config_seed(dormouse_config *config,
+bool dormouse_config_seed(struct dormouse_config *config,
                           uint64_t seed,
-                          dormouse_error **error);
+                          struct dormouse_error **error);
 
 // Bounds the time that a guest may take, in milliseconds; 0 for no limit. Of a
 // session or an instance, each piece of code, and each call, has it anew.
-bool dormouse_config_timeout(dormouse_config *config,
+bool dormouse_config_timeout(struct dormouse_config *config,
                              uint64_t milliseconds,
-                             dormouse_error **error);
+                             struct dormouse_error **error);
 
 // Bounds the bytes that a guest's memory may hold.
-bool dormouse_config_memory(dormouse_config *config,
+bool dormouse_config_memory(struct dormouse_config *config,
                             uint64_t bytes,
-                            dormouse_error **error);
+                            struct dormouse_error **error);
 
 // Bounds the bytes that a guest may write to stdout and stderr together; 0 for
 // no limit.
-bool dormouse_config_max_output(dormouse_config *config,
+bool dormouse_config_max_output(struct dormouse_config *config,
                                 uint64_t bytes,
-                                dormouse_error **error);
+                                struct dormouse_error **error);
 
 // Bounds the Wasm instructions, about, that a guest may run, the same for each
 // run; 0 to not count them, which is faster.
-bool dormouse_config_fuel(dormouse_config *config,
+bool dormouse_config_fuel(struct dormouse_config *config,
                           uint64_t fuel,
-                          dormouse_error **error);
+                          struct dormouse_error **error);
 
 // What the guest reads from its stdin. The bytes are copied.
-bool dormouse_config_stdin(dormouse_config *config,
+bool dormouse_config_stdin(struct dormouse_config *config,
                            const void *data,
                            size_t length,
-                           dormouse_error **error);
+                           struct dormouse_error **error);
 
 // Where one of the guest's streams goes. `stream` is a dormouse_stream, `to` a
 // dormouse_to.
-bool dormouse_config_output(dormouse_config *config,
+bool dormouse_config_output(struct dormouse_config *config,
                             int32_t stream,
                             int32_t to,
-                            dormouse_error **error);
+                            struct dormouse_error **error);
 
 // Frees a configuration. What runs under it goes on.
-void dormouse_config_free(dormouse_config *config);
+void dormouse_config_free(struct dormouse_config *config);
 
 // Gives what the guest writes to `stream`, a dormouse_stream, to a function,
 // with `user`. `release`, if it is not NULL, is called with `user` when nothing
 // can call that function any more, also where this fails.
-bool dormouse_config_output_callback(dormouse_config *config,
+bool dormouse_config_output_callback(struct dormouse_config *config,
                                      int32_t stream,
                                      dormouse_output_callback callback,
                                      void *user,
                                      dormouse_release release,
-                                     dormouse_error **error);
+                                     struct dormouse_error **error);
 
 // Adds a function of the host's: call("name", ...) in Python and JavaScript calls
 // it, with `user`. A second one of a name replaces the first. `release`, if it is
 // not NULL, is called with `user` when nothing can call that function any more,
 // also where this fails.
-bool dormouse_config_function(dormouse_config *config,
+bool dormouse_config_function(struct dormouse_config *config,
                               const char *name,
                               dormouse_host_function function,
                               void *user,
                               dormouse_release release,
-                              dormouse_error **error);
+                              struct dormouse_error **error);
 
 // The guest gets the value that is in `json` (UTF-8), which is copied.
-bool dormouse_answer_json(dormouse_answer *answer,
+bool dormouse_answer_json(struct dormouse_answer *answer,
                           const char *json,
-                          dormouse_error **error);
+                          struct dormouse_error **error);
 
 // The guest gets an exception. `kind` is a dormouse_answer_kind; `message`, which
 // is copied, is for its program.
-bool dormouse_answer_error(dormouse_answer *answer,
+bool dormouse_answer_error(struct dormouse_answer *answer,
                            int32_t kind,
                            const char *message,
-                           dormouse_error **error);
+                           struct dormouse_error **error);
 
 // Source text in the image's language: `length` bytes of it, which are copied.
-dormouse_program *dormouse_program_code(const void *code,
-                                        size_t length,
-                                        dormouse_error **error);
+struct dormouse_program *dormouse_program_code(const void *code,
+                                               size_t length,
+                                               struct dormouse_error **error);
 
 // Source text of a file called `name`: tracebacks and the guest's own argv use
 // that name. The text is copied.
-dormouse_program *dormouse_program_script(const char *name,
-                                          const void *code,
-                                          size_t length,
-                                          dormouse_error **error);
+struct dormouse_program *dormouse_program_script(const char *name,
+                                                 const void *code,
+                                                 size_t length,
+                                                 struct dormouse_error **error);
 
 // A Python module that the guest finds, run as "python -m" does.
-dormouse_program *dormouse_program_module(const char *name, dormouse_error **error);
+struct dormouse_program *dormouse_program_module(const char *name,
+                                                 struct dormouse_error **error);
 
 // A WASI program, from its _start, or a snapshot of a program, from where it
 // was; `name` is its argv[0].
-dormouse_program *dormouse_program_start(const char *name, dormouse_error **error);
+struct dormouse_program *dormouse_program_start(const char *name,
+                                                struct dormouse_error **error);
 
 // Adds an argument, which need not be UTF-8.
-bool dormouse_program_arg(dormouse_program *program,
+bool dormouse_program_arg(struct dormouse_program *program,
                           const char *argument,
-                          dormouse_error **error);
+                          struct dormouse_error **error);
 
 // Frees a program.
-void dormouse_program_free(dormouse_program *program);
+void dormouse_program_free(struct dormouse_program *program);
 
 // Runs a program to its end, in this thread, and gives its outcome. What the
 // guest does wrong is in that; NULL is for what could not be run. `config` may be
 // NULL for the defaults, `stopper` where nobody stops it.
-dormouse_outcome *dormouse_run(const dormouse_image *image,
-                               const dormouse_program *program,
-                               const dormouse_config *config,
-                               dormouse_stopper *stopper,
-                               dormouse_error **error);
+struct dormouse_outcome *dormouse_run(const struct dormouse_image *image,
+                                      const struct dormouse_program *program,
+                                      const struct dormouse_config *config,
+                                      struct dormouse_stopper *stopper,
+                                      struct dormouse_error **error);
 
 // Something to stop runs by.
-dormouse_stopper *dormouse_stopper_new(void);
+struct dormouse_stopper *dormouse_stopper_new(void);
 
 // Stops all runs that were given this stopper, and will be: each fails with
 // DORMOUSE_FAILURE_STOPPED. Of an instance, the call under way or the next one.
 // To be called from any thread, any number of times.
-void dormouse_stopper_stop(dormouse_stopper *stopper);
+void dormouse_stopper_stop(struct dormouse_stopper *stopper);
 
 // Frees a stopper. What it was given to goes on.
-void dormouse_stopper_free(dormouse_stopper *stopper);
+void dormouse_stopper_free(struct dormouse_stopper *stopper);
 
 // How it ended.
-dormouse_status dormouse_outcome_status(const dormouse_outcome *outcome);
+enum dormouse_status dormouse_outcome_status(const struct dormouse_outcome *outcome);
 
 // The code that the guest exited with; -1 where it ended otherwise.
-int32_t dormouse_outcome_exit_code(const dormouse_outcome *outcome);
+int32_t dormouse_outcome_exit_code(const struct dormouse_outcome *outcome);
 
 // The limit that stopped the guest.
-dormouse_limit dormouse_outcome_limit(const dormouse_outcome *outcome);
+enum dormouse_limit dormouse_outcome_limit(const struct dormouse_outcome *outcome);
 
 // What a trap, a limit, or an error that nothing caught in a session's piece of
 // code has to say, in UTF-8; it is the outcome's. Otherwise NULL.
-const char *dormouse_outcome_message(const dormouse_outcome *outcome);
+const char *dormouse_outcome_message(const struct dormouse_outcome *outcome);
 
 // What the guest wrote to stdout, where that goes into the outcome.
-dormouse_bytes dormouse_outcome_stdout(const dormouse_outcome *outcome);
+struct dormouse_bytes dormouse_outcome_stdout(const struct dormouse_outcome *outcome);
 
 // What the guest wrote to stderr, where that goes into the outcome.
-dormouse_bytes dormouse_outcome_stderr(const dormouse_outcome *outcome);
+struct dormouse_bytes dormouse_outcome_stderr(const struct dormouse_outcome *outcome);
 
 // Whether output was lost to the limit on it.
-bool dormouse_outcome_truncated(const dormouse_outcome *outcome);
+bool dormouse_outcome_truncated(const struct dormouse_outcome *outcome);
 
 // Whether the guest was refused memory, whatever it did then.
-bool dormouse_outcome_memory_refused(const dormouse_outcome *outcome);
+bool dormouse_outcome_memory_refused(const struct dormouse_outcome *outcome);
 
 // Whether fuel was counted; if so, `fuel`, unless it is NULL, is set to what the
 // guest has burnt.
-bool dormouse_outcome_fuel_used(const dormouse_outcome *outcome, uint64_t *fuel);
+bool dormouse_outcome_fuel_used(const struct dormouse_outcome *outcome, uint64_t *fuel);
 
 // Microseconds from the guest's first instruction to its last.
-uint64_t dormouse_outcome_microseconds(const dormouse_outcome *outcome);
+uint64_t dormouse_outcome_microseconds(const struct dormouse_outcome *outcome);
 
 // Frees an outcome, and all that is its.
-void dormouse_outcome_free(dormouse_outcome *outcome);
+void dormouse_outcome_free(struct dormouse_outcome *outcome);
 
 // Opens a session of a language's image. `config` may be NULL for the defaults.
 // Each piece of code has the deadline, the output and the fuel anew.
-dormouse_session *dormouse_session_open(const dormouse_image *image,
-                                        const dormouse_config *config,
-                                        dormouse_error **error);
+struct dormouse_session *dormouse_session_open(const struct dormouse_image *image,
+                                               const struct dormouse_config *config,
+                                               struct dormouse_error **error);
 
 // Runs a piece of code. An error that nothing catches in it leaves the session as
 // it is: its exit code is then 1, and dormouse_outcome_message has it. An exit,
 // a trap or a limit ends the session.
-dormouse_outcome *dormouse_session_run(dormouse_session *session,
-                                       const void *code,
-                                       size_t length,
-                                       dormouse_error **error);
+struct dormouse_outcome *dormouse_session_run(struct dormouse_session *session,
+                                              const void *code,
+                                              size_t length,
+                                              struct dormouse_error **error);
 
 // Runs a piece of code as a prompt would: shows what its last expression gives.
-dormouse_outcome *dormouse_session_repl(dormouse_session *session,
-                                        const void *code,
-                                        size_t length,
-                                        dormouse_error **error);
+struct dormouse_outcome *dormouse_session_repl(struct dormouse_session *session,
+                                               const void *code,
+                                               size_t length,
+                                               struct dormouse_error **error);
 
 // Whether a piece of code can be run as it is, or is only the beginning of
 // something: sets `complete`.
-bool dormouse_session_is_complete(dormouse_session *session,
+bool dormouse_session_is_complete(struct dormouse_session *session,
                                   const void *code,
                                   size_t length,
                                   bool *complete,
-                                  dormouse_error **error);
+                                  struct dormouse_error **error);
 
 // An independent copy of the session as it is now.
-dormouse_session *dormouse_session_fork(dormouse_session *session,
-                                        dormouse_error **error);
+struct dormouse_session *dormouse_session_fork(struct dormouse_session *session,
+                                               struct dormouse_error **error);
 
 // Interrupts what the session runs, from another thread; the session goes on.
 // Python gets a KeyboardInterrupt. Where nothing runs, nothing happens.
-void dormouse_session_interrupt(dormouse_session *session);
+void dormouse_session_interrupt(struct dormouse_session *session);
 
 // Ends the session, and what it runs; from any thread. A second time does
 // nothing.
-void dormouse_session_close(dormouse_session *session);
+void dormouse_session_close(struct dormouse_session *session);
 
 // Whether the session can still run something.
-bool dormouse_session_is_open(const dormouse_session *session);
+bool dormouse_session_is_open(const struct dormouse_session *session);
 
 // Ends and frees a session, which must not be while something runs in it.
-void dormouse_session_free(dormouse_session *session);
+void dormouse_session_free(struct dormouse_session *session);
 
 // A module from its bytes, binary or text. `name` is what errors call it. The
 // bytes are copied.
-dormouse_module *dormouse_module_new(const char *name,
-                                     const void *data,
-                                     size_t length,
-                                     dormouse_error **error);
+struct dormouse_module *dormouse_module_new(const char *name,
+                                            const void *data,
+                                            size_t length,
+                                            struct dormouse_error **error);
 
 // A module in a file, binary or text.
-dormouse_module *dormouse_module_open(const char *path, dormouse_error **error);
+struct dormouse_module *dormouse_module_open(const char *path,
+                                             struct dormouse_error **error);
 
 // Frees a module. Its instances go on.
-void dormouse_module_free(dormouse_module *module);
+void dormouse_module_free(struct dormouse_module *module);
 
 // An instance of a module, once its start function and, if it exports one,
 // _initialize have run. `config` may be NULL for the defaults; WASI, for what
 // imports that, has what it grants. Each call has the deadline and the fuel anew;
 // without both it is faster. `stopper` may be NULL; otherwise dormouse_stopper_stop
 // stops the call under way, or else the next one, and the instance goes on.
-dormouse_instance *dormouse_instance_new(const dormouse_module *module,
-                                         const dormouse_config *config,
-                                         dormouse_stopper *stopper,
-                                         dormouse_error **error);
+struct dormouse_instance *dormouse_instance_new(const struct dormouse_module *module,
+                                                const struct dormouse_config *config,
+                                                struct dormouse_stopper *stopper,
+                                                struct dormouse_error **error);
 
 // Calls an exported function with arguments of its types, and sets its results,
 // of which there must be room for exactly as many as it has; that may be where the
 // arguments are. After a trap or a
 // limit the instance can be called again; its memory is as it was left.
-bool dormouse_instance_call(dormouse_instance *instance,
+bool dormouse_instance_call(struct dormouse_instance *instance,
                             const char *name,
-                            const dormouse_value *arguments,
+                            const struct dormouse_value *arguments,
                             size_t argument_count,
-                            dormouse_value *results,
+                            struct dormouse_value *results,
                             size_t result_count,
-                            dormouse_error **error);
+                            struct dormouse_error **error);
 
 // Sets `function` to the number of an exported function, for
 // dormouse_instance_call_function, which need not look for it. It is this
 // instance's alone.
-bool dormouse_instance_function(dormouse_instance *instance,
+bool dormouse_instance_function(struct dormouse_instance *instance,
                                 const char *name,
                                 uint64_t *function,
-                                dormouse_error **error);
+                                struct dormouse_error **error);
 
 // Calls a function by its number, as dormouse_instance_call does by its name.
-bool dormouse_instance_call_function(dormouse_instance *instance,
+bool dormouse_instance_call_function(struct dormouse_instance *instance,
                                      uint64_t function,
-                                     const dormouse_value *arguments,
+                                     const struct dormouse_value *arguments,
                                      size_t argument_count,
-                                     dormouse_value *results,
+                                     struct dormouse_value *results,
                                      size_t result_count,
-                                     dormouse_error **error);
+                                     struct dormouse_error **error);
 
 // Sets `bytes` to how many bytes an exported memory has now. Here and below, NULL
 // for `memory` is "memory", as compilers call it.
-bool dormouse_instance_memory_size(dormouse_instance *instance,
+bool dormouse_instance_memory_size(struct dormouse_instance *instance,
                                    const char *memory,
                                    uint64_t *bytes,
-                                   dormouse_error **error);
+                                   struct dormouse_error **error);
 
 // Copies `length` bytes from the address `at` of an exported memory to `into`.
 // Where they would go past its end, `into` is zeroed, and that is an error,
 // DORMOUSE_FAILURE_MEMORY.
-bool dormouse_instance_memory_read(dormouse_instance *instance,
+bool dormouse_instance_memory_read(struct dormouse_instance *instance,
                                    const char *memory,
                                    uint64_t at,
                                    void *into,
                                    size_t length,
-                                   dormouse_error **error);
+                                   struct dormouse_error **error);
 
 // Copies `length` bytes to the address `at` of an exported memory. Where they
 // would go past its end, nothing is copied, and that is an error,
 // DORMOUSE_FAILURE_MEMORY.
-bool dormouse_instance_memory_write(dormouse_instance *instance,
+bool dormouse_instance_memory_write(struct dormouse_instance *instance,
                                     const char *memory,
                                     uint64_t at,
                                     const void *data,
                                     size_t length,
-                                    dormouse_error **error);
+                                    struct dormouse_error **error);
 
 // Adds pages of 64 KiB to an exported memory. `before`, unless it is NULL, is set
 // to how many there were.
-bool dormouse_instance_memory_grow(dormouse_instance *instance,
+bool dormouse_instance_memory_grow(struct dormouse_instance *instance,
                                    const char *memory,
                                    uint64_t pages,
                                    uint64_t *before,
-                                   dormouse_error **error);
+                                   struct dormouse_error **error);
 
 // Sets `value` to what an exported global is.
-bool dormouse_instance_global(dormouse_instance *instance,
+bool dormouse_instance_global(struct dormouse_instance *instance,
                               const char *name,
-                              dormouse_value *value,
-                              dormouse_error **error);
+                              struct dormouse_value *value,
+                              struct dormouse_error **error);
 
 // Sets an exported global.
-bool dormouse_instance_set_global(dormouse_instance *instance,
+bool dormouse_instance_set_global(struct dormouse_instance *instance,
                                   const char *name,
-                                  const dormouse_value *value,
-                                  dormouse_error **error);
+                                  const struct dormouse_value *value,
+                                  struct dormouse_error **error);
 
 // What the guest wrote to `stream`, a dormouse_stream, since that was last asked.
 // It is the instance's, until the same is asked again.
-dormouse_bytes dormouse_instance_output(dormouse_instance *instance,
-                                        int32_t stream,
-                                        dormouse_error **error);
+struct dormouse_bytes dormouse_instance_output(struct dormouse_instance *instance,
+                                               int32_t stream,
+                                               struct dormouse_error **error);
 
 // Frees an instance.
-void dormouse_instance_free(dormouse_instance *instance);
+void dormouse_instance_free(struct dormouse_instance *instance);
 
 // Gives instances a function for the one that their module imports as `name` of
 // `module`, also in place of WASI's; modules that don't import it are not
 // concerned. `release`, if it is not NULL, is called with `user` when nothing can
 // call that function any more, also where this fails.
-bool dormouse_config_import(dormouse_config *config,
+bool dormouse_config_import(struct dormouse_config *config,
                             const char *module,
                             const char *name,
                             dormouse_import function,
                             void *user,
                             dormouse_release release,
-                            dormouse_error **error);
+                            struct dormouse_error **error);
 
 // Says why an imported function gives false: `message` is copied.
-bool dormouse_context_fail(dormouse_context *context,
+bool dormouse_context_fail(struct dormouse_context *context,
                            const char *message,
-                           dormouse_error **error);
+                           struct dormouse_error **error);
 
 // As dormouse_instance_call, of the guest that calls: as part of its own call,
 // under its deadline.
-bool dormouse_context_call(dormouse_context *context,
+bool dormouse_context_call(struct dormouse_context *context,
                            const char *name,
-                           const dormouse_value *arguments,
+                           const struct dormouse_value *arguments,
                            size_t argument_count,
-                           dormouse_value *results,
+                           struct dormouse_value *results,
                            size_t result_count,
-                           dormouse_error **error);
+                           struct dormouse_error **error);
 
 // As dormouse_instance_memory_size, of the guest that calls.
-bool dormouse_context_memory_size(dormouse_context *context,
+bool dormouse_context_memory_size(struct dormouse_context *context,
                                   const char *memory,
                                   uint64_t *bytes,
-                                  dormouse_error **error);
+                                  struct dormouse_error **error);
 
 // As dormouse_instance_memory_read, of the guest that calls.
-bool dormouse_context_memory_read(dormouse_context *context,
+bool dormouse_context_memory_read(struct dormouse_context *context,
                                   const char *memory,
                                   uint64_t at,
                                   void *into,
                                   size_t length,
-                                  dormouse_error **error);
+                                  struct dormouse_error **error);
 
 // As dormouse_instance_memory_write, of the guest that calls.
-bool dormouse_context_memory_write(dormouse_context *context,
+bool dormouse_context_memory_write(struct dormouse_context *context,
                                    const char *memory,
                                    uint64_t at,
                                    const void *data,
                                    size_t length,
-                                   dormouse_error **error);
+                                   struct dormouse_error **error);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -6,7 +6,7 @@ use crate::{
     memory,
     output::Release,
     raw::{self, User},
-    value::{Functions, Kind, Number, Value},
+    value::{Functions, Value},
 };
 use runtime::{CallContext, ExternType, InstanceBuilder, Module};
 use std::{
@@ -73,10 +73,11 @@ impl Given {
         let Some(ExternType::Function(ty)) = wanted.map(|import| &import.ty) else {
             return builder;
         };
-        let (count, functions) = (ty.results.len(), functions.clone());
+        let zeros: Vec<Value> = ty.results.iter().map(|ty| Value::zero(*ty)).collect();
+        let functions = functions.clone();
         let (module, name) = (self.module.clone(), self.name.clone());
         builder.import(&module, &name, move |guest, arguments| {
-            self.call(guest, arguments, count, &functions)
+            self.call(guest, arguments, zeros.clone(), &functions)
         })
     }
 
@@ -84,16 +85,11 @@ impl Given {
         &self,
         guest: &mut CallContext<'_>,
         arguments: &[runtime::Value],
-        count: usize,
+        mut results: Vec<Value>,
         functions: &Functions,
     ) -> Result<Vec<runtime::Value>, Box<dyn std::error::Error + Send + Sync>> {
         let lift = |value: &runtime::Value| functions.lift(*value);
         let arguments: Vec<Value> = arguments.iter().map(lift).collect();
-        let unset = Value {
-            kind: UNSET,
-            of: Number { v128: [0; 16] },
-        };
-        let mut results = vec![unset; count];
         let mut context = Context {
             guest,
             functions,
@@ -116,8 +112,6 @@ impl Given {
         results.map_err(|error| error.message().into())
     }
 }
-
-const UNSET: i32 = Kind::I32 as i32;
 
 /// Gives instances a function for the one that their module imports as `name` of
 /// `module`, also in place of WASI's; modules that don't import it are not

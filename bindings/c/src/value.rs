@@ -1,7 +1,7 @@
 //! Wasm values.
 
 use crate::{error::Error, raw};
-use runtime::Func;
+use runtime::{Func, ValueType};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a value is.
@@ -49,6 +49,24 @@ pub union Number {
     pub f64: f64,
     pub v128: [u8; 16],
     pub reference: u64,
+}
+
+impl Value {
+    /// Zero, or null.
+    pub(crate) fn zero(ty: ValueType) -> Self {
+        let kind = match ty {
+            ValueType::I32 => Kind::I32,
+            ValueType::I64 => Kind::I64,
+            ValueType::F32 => Kind::F32,
+            ValueType::F64 => Kind::F64,
+            ValueType::V128 => Kind::V128,
+            _ => Kind::Null,
+        };
+        Self {
+            kind: kind as i32,
+            of: Number { v128: [0; 16] },
+        }
+    }
 }
 
 /// The functions of one instance that C has seen: it knows them by their place.

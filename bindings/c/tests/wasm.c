@@ -10,6 +10,7 @@ static const char WAT[] =
     "(module"
     "  (import \"env\" \"twice\" (func $twice (param i32) (result i32)))"
     "  (import \"env\" \"fail\" (func $fail))"
+    "  (import \"env\" \"zero\" (func $zero (result i64 f32 externref)))"
     "  (import \"wasi_snapshot_preview1\" \"proc_exit\" (func $exit (param i32)))"
     "  (import \"wasi_snapshot_preview1\" \"fd_write\""
     "    (func $write (param i32 i32 i32 i32) (result i32)))"
@@ -29,6 +30,7 @@ static const char WAT[] =
     "  (func (export \"adder\") (result funcref) (ref.func $add))"
     "  (func (export \"twice\") (param i32) (result i32) (call $twice (local.get 0)))"
     "  (func (export \"fail\") (call $fail))"
+    "  (func (export \"zero\") (result i64 f32 externref) (call $zero))"
     "  (func (export \"trap\") unreachable)"
     "  (func (export \"loop\") (loop (br 0)))"
     "  (func (export \"exit\") (call $exit (i32.const 9)))"
@@ -91,6 +93,17 @@ static bool fail(void *user, dormouse_context *context, const dormouse_value *ar
     CHECK(argument_count == 0 && result_count == 0);
     CHECK(dormouse_context_fail(context, "out of tea", NULL));
     return false;
+}
+
+/* Sets nothing. */
+static bool zero(void *user, dormouse_context *context, const dormouse_value *arguments,
+                 size_t argument_count, dormouse_value *results, size_t result_count) {
+    (void)user;
+    (void)context;
+    (void)arguments;
+    CHECK(argument_count == 0 && result_count == 3);
+    CHECK(results[0].kind == DORMOUSE_KIND_I64 && results[2].kind == DORMOUSE_KIND_NULL);
+    return true;
 }
 
 static void released(void *user) { ((struct host *)user)->released++; }
@@ -298,6 +311,8 @@ int main(void) {
     CHECK(dormouse_config_timeout(config, 0, NULL) && dormouse_config_timeout(limited, 100, NULL));
     CHECK(dormouse_config_import(config, "env", "twice", twice, &host, released, NULL));
     CHECK(dormouse_config_import(config, "env", "fail", fail, NULL, NULL, NULL));
+    CHECK(dormouse_config_import(config, "env", "zero", zero, NULL, NULL, NULL));
+    CHECK(dormouse_config_import(limited, "env", "zero", zero, NULL, NULL, NULL));
     CHECK(dormouse_config_import(limited, "env", "twice", twice, &host, NULL, NULL));
     CHECK(dormouse_config_import(limited, "env", "fail", fail, NULL, NULL, NULL));
     instance = dormouse_instance_new(module, config, NULL, &error);
@@ -314,6 +329,12 @@ int main(void) {
     value = i32(21);
     CHECK(dormouse_instance_call(instance, "twice", &value, 1, &value, 1, &error));
     CHECK(value.of.i32 == 42 && host.calls == 1);
+    {
+        dormouse_value zeros[3];
+        CHECK(dormouse_instance_call(instance, "zero", NULL, 0, zeros, 3, &error));
+        CHECK(zeros[0].kind == DORMOUSE_KIND_I64 && zeros[0].of.i64 == 0);
+        CHECK(zeros[1].kind == DORMOUSE_KIND_F32 && zeros[2].kind == DORMOUSE_KIND_NULL);
+    }
     memory(instance);
     globals(instance);
     output(instance);
