@@ -76,7 +76,14 @@ pub(crate) fn change(
     how: impl FnOnce(&mut Settings) -> Result<(), Error>,
 ) -> bool {
     let done = catch(error, || {
-        how(&mut raw::handle(config, "the configuration")?.settings())
+        let mut settings = raw::handle(config, "the configuration")?.settings();
+        let mut next = settings.clone();
+        how(&mut next)?;
+        let before = std::mem::replace(&mut *settings, next);
+        // What that releases may use the configuration.
+        drop(settings);
+        drop(before);
+        Ok(())
     });
     done.is_some()
 }

@@ -12,6 +12,7 @@ use std::{
     ffi::{c_char, c_void},
     mem::MaybeUninit,
     ptr::NonNull,
+    sync::Arc,
 };
 
 /// Is called when a guest calls a function by its name, with the arguments as a
@@ -81,10 +82,12 @@ pub extern "C" fn dormouse_config_function(
     release: Release,
     error: Option<&mut MaybeUninit<Option<Box<Error>>>>,
 ) -> bool {
-    let user = User::new(user, release);
+    // Where this fails, it is released here, when nobody holds the configuration.
+    let user = Arc::new(User::new(user, release));
     change(config, error, |settings| {
         let name = raw::text(name, "the function's name")?.to_owned();
         let function = given(function, "the function")?;
+        let user = Arc::clone(&user);
         let call = move |arguments: Map<String, Value>| {
             let arguments = c_string(Value::Object(arguments).to_string());
             let mut answer = Answer(Ok(Value::Null));

@@ -127,13 +127,14 @@ pub extern "C" fn dormouse_config_import(
     release: Release,
     error: Option<&mut MaybeUninit<Option<Box<Error>>>>,
 ) -> bool {
+    // Where this fails, it is released here, when nobody holds the configuration.
     let user = Arc::new(User::new(user, release));
     change(config, error, |settings| {
         settings.imports.push(Given {
             module: raw::text(module, "the import's module")?.to_owned(),
             name: raw::text(name, "the import's name")?.to_owned(),
             function: given(function, "the function")?,
-            user,
+            user: Arc::clone(&user),
         });
         Ok(())
     })

@@ -142,15 +142,16 @@ pub extern "C" fn dormouse_config_output_callback(
 ) -> bool {
     let user = User::new(user, release);
     let Some(write) = callback else {
-        drop(user);
         return change(config, error, |_| {
             Err(Error::argument("the callback is NULL"))
         });
     };
+    // Where this fails, it is released here, when nobody holds the configuration.
     let callback = Arc::new(Callback { write, user });
     change(config, error, |settings| {
         let stream = Stream::of(stream)?;
-        settings.streams.lead(stream, Sink::Callback(callback));
+        let sink = Sink::Callback(Arc::clone(&callback));
+        settings.streams.lead(stream, sink);
         Ok(())
     })
 }

@@ -77,7 +77,9 @@ pub extern "C" fn dormouse_session_is_complete(
     done.is_some()
 }
 
-/// An independent copy of the session as it is now.
+/// An independent copy of the session as it is now, with the same grants, limits
+/// and functions. Its stdin is empty, and its output goes into outcomes. Files must
+/// be closed.
 #[unsafe(no_mangle)]
 pub extern "C" fn dormouse_session_fork(
     session: Option<NonNull<Session>>,

@@ -97,6 +97,7 @@ struct seen {
     char text[64];
     size_t length;
     int released;
+    dormouse_config *config;
 };
 
 static void see(void *user, const char *data, size_t length) {
@@ -106,12 +107,18 @@ static void see(void *user, const char *data, size_t length) {
     seen->length += length;
 }
 
-static void release(void *user) { ((struct seen *)user)->released += 1; }
+/* It may use the configuration that it was given to. */
+static void release(void *user) {
+    struct seen *seen = user;
+    seen->released += 1;
+    if (seen->config != NULL)
+        CHECK(dormouse_config_memory(seen->config, 1 << 20, NULL));
+}
 
 static void callbacks(void) {
-    struct seen seen = {{0}, 0, 0}, other = {{0}, 0, 0}, never = {{0}, 0, 0};
     dormouse_image *image = wat(ECHO_WAT);
     dormouse_config *config = dormouse_config_new();
+    struct seen seen = {{0}, 0, 0, config}, other = {{0}, 0, 0, NULL}, never = {{0}, 0, 0, NULL};
     dormouse_error *error = GARBAGE;
     CHECK(dormouse_config_stdin(config, "hello", 5, NULL));
     CHECK(dormouse_config_output_callback(config, DORMOUSE_STREAM_STDOUT, see, &seen, release,
@@ -134,7 +141,7 @@ static void callbacks(void) {
                                            &error));
     REFUSED(error, DORMOUSE_FAILURE_ARGUMENT, "configuration is NULL");
     CHECK(never.released == 1);
-    config = dormouse_config_new();
+    never.config = config = dormouse_config_new();
     CHECK(!dormouse_config_output_callback(config, DORMOUSE_STREAM_STDOUT, NULL, &never, release,
                                            &error));
     REFUSED(error, DORMOUSE_FAILURE_ARGUMENT, "callback is NULL");

@@ -221,7 +221,7 @@ fn the_shared_library_has_what_the_header_says_and_no_more() {
     };
     let declared: BTreeSet<_> = (header.lines())
         .filter(|line| !line.trim_start().starts_with("//") && !line.starts_with(" *"))
-        .flat_map(|line| words(line))
+        .flat_map(words)
         .collect();
     let library = LIBRARIES.join("libdormouse.so");
     let output = succeeds(
