@@ -577,7 +577,9 @@ bool dormouse_session_is_complete(struct dormouse_session *session,
                                   bool *complete,
                                   struct dormouse_error **error);
 
-// An independent copy of the session as it is now.
+// An independent copy of the session as it is now, with the same grants, limits
+// and functions. Its stdin is empty, and its output goes into outcomes. Files must
+// be closed.
 struct dormouse_session *dormouse_session_fork(struct dormouse_session *session,
                                                struct dormouse_error **error);
 
