@@ -1,4 +1,5 @@
-/* The C API without a language: programs, configurations, limits, refusals. */
+/* The C API without a language: programs, configurations, limits, refusals.
+ * `api FOLDER`: one to write to. */
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"
 
@@ -31,6 +32,14 @@ static const char TRAP_WAT[] = "(module (func (export \"_start\") unreachable))"
 static const char GROW_WAT[] =
     "(module (memory 1) (func (export \"_start\")"
     "  (if (i32.eq (memory.grow (i32.const 1000)) (i32.const -1)) (then unreachable))))";
+
+/* Exits with 1, or with 7 once it is prepared. */
+static const char PREPARED_WAT[] =
+    "(module"
+    "  (import \"wasi_snapshot_preview1\" \"proc_exit\" (func $exit (param i32)))"
+    "  (global $code (mut i32) (i32.const 1))"
+    "  (func (export \"prepare\") (global.set $code (i32.const 7)))"
+    "  (func (export \"_start\") (call $exit (global.get $code))))";
 
 static dormouse_program *start(void) { return dormouse_program_start("test", NULL); }
 
@@ -251,6 +260,46 @@ static void threads(void) {
     dormouse_image_free(shared.image);
 }
 
+static void snapshots(const char *folder) {
+    dormouse_image *plain = wat(PREPARED_WAT), *kept, *read;
+    dormouse_program *program = start();
+    dormouse_error *error = GARBAGE;
+    dormouse_outcome *outcome;
+    char path[1024];
+    snprintf(path, sizeof path, "%s/api.dormouse", folder);
+    kept = dormouse_image_snapshot(plain, program, "init:prepare", NULL, &error);
+    FINE(error);
+    CHECK(dormouse_image_save(kept, path, &error));
+    FINE(error);
+    dormouse_image_free(kept);
+    outcome = run(plain, NULL, start());
+    CHECK(dormouse_outcome_exit_code(outcome) == 1);
+    dormouse_outcome_free(outcome);
+    for (int way = 0; way < 2; way++) {
+        read = way == 0 ? dormouse_image_open(path, &error) : dormouse_image_map(path, &error);
+        FINE(error);
+        outcome = run(read, NULL, start());
+        CHECK(dormouse_outcome_exit_code(outcome) == 7);
+        dormouse_outcome_free(outcome);
+        dormouse_image_free(read);
+    }
+
+    CHECK(dormouse_image_snapshot(plain, program, "nowhere", NULL, &error) == NULL);
+    CHECK(error != NULL);
+    dormouse_error_free(error);
+    CHECK(dormouse_image_snapshot(plain, program, NULL, NULL, &error) == NULL);
+    CHECK(error != NULL);
+    dormouse_error_free(error);
+    CHECK(dormouse_image_snapshot(plain, NULL, NULL, NULL, &error) == NULL);
+    REFUSED(error, DORMOUSE_FAILURE_ARGUMENT, "program is NULL");
+    CHECK(!dormouse_image_save(NULL, path, &error));
+    REFUSED(error, DORMOUSE_FAILURE_ARGUMENT, "image is NULL");
+    CHECK(!dormouse_image_save(plain, "/nowhere/at/all", &error));
+    REFUSED(error, DORMOUSE_FAILURE_IO, "/nowhere/at/all");
+    dormouse_program_free(program);
+    dormouse_image_free(plain);
+}
+
 static void refusals(void) {
     dormouse_error *error = GARBAGE;
     dormouse_image *image = wat(TRAP_WAT);
@@ -342,13 +391,15 @@ static void refusals(void) {
     dormouse_image_free(image);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    CHECK(argc == 2);
     version();
     streams();
     callbacks();
     limits();
     stopping();
     threads();
+    snapshots(argv[1]);
     refusals();
     puts("api: ok");
     return 0;
