@@ -6,6 +6,17 @@ use std::fmt;
 ///
 /// What a guest does wrong (a trap, a non-zero exit, a limit it ran into) is
 /// not an error but an [`Outcome`](crate::Outcome).
+///
+/// ```
+/// use dormouse::{ErrorKind, Image, Program, Sandbox};
+/// let image = Image::wasm("empty.wat", b"(module)")?;
+/// let error = Sandbox::new(&image)
+///     .run(Program::invoke("add", ["1"]))
+///     .expect_err("there is no such export");
+/// assert_eq!(error.kind(), ErrorKind::Invoke);
+/// assert!(error.to_string().contains("add"));
+/// # Ok::<(), dormouse::Error>(())
+/// ```
 pub struct Error(Box<Inner>);
 
 struct Inner {

@@ -168,7 +168,7 @@ impl Sandbox {
     /// What stops the run from another thread. [`run`](Self::run) then fails with
     /// [`ErrorKind::Stopped`], and what was captured of its output is lost; what
     /// went to a [writer](Output::Writer) is not. A trap of such a run is not
-    /// looked into: its [`Trap::function`] stays empty.
+    /// looked into: its [`Trap::function`](crate::Trap::function) stays empty.
     ///
     /// ```
     /// use dormouse::{ErrorKind, Image, Limits, Program, Sandbox};

@@ -4,6 +4,13 @@ use std::fmt;
 
 /// Why a host function failed. The guest gets it as an exception of the kind
 /// that fits, and can catch it there.
+///
+/// ```
+/// use dormouse::{HostError, HostErrorKind};
+/// let error = HostError::new(HostErrorKind::NotFound, "there is no user 7");
+/// assert_eq!(error.kind().word(), "not_found");
+/// assert_eq!(HostError::from("it is late").kind(), HostErrorKind::Failed);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostError {
     kind: HostErrorKind,

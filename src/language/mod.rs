@@ -23,6 +23,15 @@ use wasmi::Linker;
 
 /// A language that Dormouse runs source code of, each where it was built with
 /// the feature of its name.
+///
+/// ```
+/// use dormouse::Language;
+/// for language in Language::ALL {
+///     assert_eq!(language.name().parse::<Language>()?, *language);
+/// }
+/// assert!("cobol".parse::<Language>().is_err());
+/// # Ok::<(), dormouse::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Language {
