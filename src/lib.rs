@@ -70,7 +70,7 @@
 //! |---|---|
 //! | `python`, `javascript` | that [`Language`], its sessions; for Python, packages |
 //! | `http` | HTTP requests of guests, with TLS |
-//! | `server` | [`server`]: sandboxes and sessions over HTTP |
+//! | `server` | `dormouse::server`: sandboxes and sessions over HTTP |
 //! | `cli` | the command `dormouse` |
 #![deny(unsafe_code)]
 #![cfg_attr(
