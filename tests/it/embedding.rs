@@ -28,7 +28,7 @@ const AT: &str = "wasi_snapshot_preview1.args_sizes_get";
 fn by_command(dir: &Dir, name: &str, options: &[&str], args: &[&str]) -> Vec<u8> {
     let ran = run(command()
         .current_dir(dir.path())
-        .args(["snapshot", name, "-o", "by-command"])
+        .args(["snapshot", name, "-o", "by-command", "--timeout", "0"])
         .args(options)
         .arg("--")
         .args(args));
@@ -132,6 +132,14 @@ fn a_foreign_image_stays_foreign_when_it_is_saved() {
     assert!(!is_own(&saved));
 }
 
+/// Where nothing is about how long it may take.
+fn endless() -> Limits {
+    Limits {
+        deadline: None,
+        ..Limits::default()
+    }
+}
+
 const PYTHON: &str = "\
 import dormouse, json, sys
 table = json.dumps([n * n for n in range(5)])
@@ -172,6 +180,7 @@ fn programs(way: Way) {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&seen);
         let image = Sandbox::new(&way.image(language))
+            .limits(endless())
             .grants(grants.clone())
             .functions(functions.clone())
             .stdout(Output::callback(move |bytes| {
@@ -224,6 +233,7 @@ fn a_script_gives_the_commands_image() {
         .host_path(&path)
         .args(["x"]);
     let image = Sandbox::new(&image)
+        .limits(endless())
         .grants(grants)
         .snapshot(program, &Point::program())
         .expect("captured");
@@ -232,7 +242,11 @@ fn a_script_gives_the_commands_image() {
     let code = "import dormouse; y = 6; dormouse.snapshot_point(); print(y)";
     let image = crate::support::store()
         .image(Language::Python, &mut |_| {})
-        .and_then(|python| Sandbox::new(&python).snapshot(Program::code(code), &Point::program()))
+        .and_then(|python| {
+            Sandbox::new(&python)
+                .limits(endless())
+                .snapshot(Program::code(code), &Point::program())
+        })
         .expect("captured");
     let outcome = Sandbox::new(&image)
         .run(Program::start("app"))
@@ -343,10 +357,7 @@ fn a_run_is_stopped_from_another_thread() {
     let computes = r#"(func (export "_start") (loop (br 0)))"#;
     for source in [computes, SLEEPS] {
         let image = Image::wasm("guest.wat", guest(source).as_bytes()).expect("a module");
-        let mut sandbox = Sandbox::new(&image).limits(Limits {
-            deadline: None,
-            ..Limits::default()
-        });
+        let mut sandbox = Sandbox::new(&image).limits(endless());
         let stopper = sandbox.stopper();
         let run = std::thread::spawn(move || sandbox.run(Program::start("guest")));
         // So that it has likely begun.
