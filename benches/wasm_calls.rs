@@ -11,24 +11,28 @@ use dormouse::{Engine, Limits, Module, Value};
 use std::hint::black_box;
 
 const MODULE: &str = r#"(module
-    (import "env" "nothing" (func $nothing))
     (memory (export "memory") 1)
     (func (export "add") (param i32 i32) (result i32)
-        (i32.add (local.get 0) (local.get 1)))
+        (i32.add (local.get 0) (local.get 1))))"#;
+
+const IMPORTS: &str = r#"(module
+    (import "env" "nothing" (func $nothing))
     (func (export "import") (call $nothing)))"#;
 
 fn control(criterion: &mut Criterion) {
-    let wasm = wat::parse_str(MODULE).expect("valid text");
     let engine = wasmi::Engine::default();
-    let module = wasmi::Module::new(&engine, wasm).expect("a module");
     let mut store = wasmi::Store::new(&engine, ());
     let mut linker = wasmi::Linker::new(&engine);
     linker
         .func_wrap("env", "nothing", || ())
         .expect("a new name");
-    let instance = linker
-        .instantiate_and_start(&mut store, &module)
-        .expect("an instance");
+    let mut instance = |text| {
+        let wasm = wat::parse_str(text).expect("valid text");
+        let module = wasmi::Module::new(&engine, wasm).expect("a module");
+        let instance = linker.instantiate_and_start(&mut store, &module);
+        instance.expect("an instance")
+    };
+    let (instance, importing) = (instance(MODULE), instance(IMPORTS));
     let typed = instance
         .get_typed_func::<(i32, i32), i32>(&store, "add")
         .expect("it is exported");
@@ -43,7 +47,7 @@ fn control(criterion: &mut Criterion) {
             untyped.call(&mut store, &args, &mut results)
         });
     });
-    let import = instance
+    let import = importing
         .get_typed_func::<(), ()>(&store, "import")
         .expect("it is exported");
     criterion.bench_function("import/control: wasmi, typed", |bencher| {
@@ -52,7 +56,9 @@ fn control(criterion: &mut Criterion) {
 }
 
 fn ours(criterion: &mut Criterion) {
-    let module = Module::new(&Engine::new(), "add.wat", MODULE.as_bytes()).expect("a module");
+    let engine = Engine::new();
+    let module = Module::new(&engine, "add.wat", MODULE.as_bytes()).expect("a module");
+    let imports = Module::new(&engine, "imports.wat", IMPORTS.as_bytes()).expect("a module");
     let unlimited = Limits {
         deadline: None,
         ..Limits::default()
@@ -66,11 +72,8 @@ fn ours(criterion: &mut Criterion) {
         ("with fuel", fueled),
         ("unmetered", unlimited),
     ] {
-        let builder = module.instance().limits(limits);
-        let mut instance = builder
-            .import("env", "nothing", |_, _| Ok(Vec::new()))
-            .start()
-            .expect("an instance");
+        let builder = module.instance().limits(limits.clone());
+        let mut instance = builder.start().expect("an instance");
         let add = instance.function("add").expect("it is exported");
         let mut results = [Value::I32(0)];
         criterion.bench_function(&format!("add/call_into, {name}"), |bencher| {
@@ -85,16 +88,17 @@ fn ours(criterion: &mut Criterion) {
                 instance.call("add", &args)
             });
         });
+        let builder = imports.instance().limits(limits);
+        let mut instance = builder
+            .import("env", "nothing", |_, _| Ok(Vec::new()))
+            .start()
+            .expect("an instance");
         let import = instance.function("import").expect("it is exported");
         criterion.bench_function(&format!("import/{name}"), |bencher| {
             bencher.iter(|| instance.call_into(import, &[], &mut []));
         });
     }
-    let mut instance = module
-        .instance()
-        .import("env", "nothing", |_, _| Ok(Vec::new()))
-        .start()
-        .expect("an instance");
+    let mut instance = module.instance().start().expect("an instance");
     criterion.bench_function("memory/4 bytes", |bencher| {
         bencher.iter(|| {
             let mut bytes = [0; 4];
