@@ -111,7 +111,10 @@ impl Module {
         if image.snapshot().is_some() {
             return Err(Error::new(
                 ErrorKind::Module,
-                format!("{name} is a snapshot, which goes on where it was; run it in a Sandbox"),
+                format!(
+                    "{name} is a snapshot, which goes on where it was; run it in a Sandbox, or make \
+                     a portable one, which is a plain module"
+                ),
             ));
         }
         // What runs with a deadline, as most do.

@@ -9,8 +9,8 @@ mod references;
 mod wasi;
 
 use dormouse::{
-    CallContext, CallError, Engine, Error, ErrorKind, Func, Instance, InstanceBuilder, MemoryView,
-    Module, Value,
+    CallContext, CallError, Engine, Error, ErrorKind, Func, Image, Instance, InstanceBuilder,
+    MemoryView, Module, Point, Program, Sandbox, Value,
 };
 
 /// A module of `text`.
@@ -179,6 +179,35 @@ fn what_is_no_module_is_refused() {
     assert!(gc.contains("proposal"), "{gc}");
     let missing = refusal(Module::open(&engine, "/nowhere/x.wasm"), ErrorKind::Io);
     assert!(missing.contains("/nowhere/x.wasm"), "{missing}");
+}
+
+#[test]
+fn a_module_can_be_started_beforehand() {
+    let text = r#"(module
+        (memory (export "memory") 1)
+        (func (export "prepare") (i32.store (i32.const 8) (i32.const 41)))
+        (func (export "next") (result i32)
+            (i32.store (i32.const 8) (i32.add (i32.load (i32.const 8)) (i32.const 1)))
+            (i32.load (i32.const 8))))"#;
+    let image = Image::wasm("test.wat", text.as_bytes()).expect("a module");
+    let (program, point) = (|| Program::start("test.wat"), Point::init("prepare"));
+    let prepared = Sandbox::new(&image).snapshot_portable(program(), &point);
+    let prepared = prepared.expect("it comes so far");
+    let module = Module::new(&Engine::new(), "prepared", &prepared).expect("a module");
+    for _ in 0..2 {
+        let mut instance = Instance::new(&module).expect("an instance");
+        assert_eq!(instance.call("next", &[]).expect("it returns"), [42.into()]);
+        let memory = instance.memory("memory").expect("it is there");
+        assert_eq!(memory.read_vec(8, 1).expect("inside"), [42]);
+    }
+    // What only this project knows how to go on with is no plain module.
+    let snapshot = Sandbox::new(&image).snapshot(program(), &point);
+    let bytes = snapshot.expect("it comes so far").to_bytes();
+    let message = refusal(
+        Module::new(&Engine::new(), "snapshot", &bytes),
+        ErrorKind::Module,
+    );
+    assert!(message.contains("is a snapshot"), "{message}");
 }
 
 #[test]
