@@ -296,6 +296,27 @@ fn functions_that_nothing_calls_lose_their_bodies() {
 
 /// Each function calls the one before 200 times, and weighs nothing.
 #[test]
+fn functions_that_only_tail_calls_reach_keep_their_bodies() {
+    let wasm = wat::parse_str(
+        r#"(module
+            (func $small (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
+            (func $large (param i32) (result i32) (local i32)
+                (loop (br_if 0 (i32.lt_s (local.tee 1 (i32.add (local.get 1) (local.get 0)))
+                    (i32.const 60))))
+                (local.get 1))
+            (func (export "run") (result i32)
+                (return_call $large (call $small (i32.const 6))))
+            (func (export "again") (result i32)
+                (return_call $small (i32.const 6))))"#,
+    )
+    .expect("well-formed");
+    let inlined = inlined(&wasm, "tail calls");
+    assert_ne!(inlined, wasm);
+    assert_eq!(uninterrupted(&inlined), uninterrupted(&wasm));
+    assert_eq!(outcome(&inlined), outcome(&wasm));
+}
+
+#[test]
 fn bodies_in_bodies_have_an_end() {
     let mut wat =
         "(func $f0 (local i32) (local.set 0 (i32.const 1)) (local.get 0) (drop))".to_owned();

@@ -118,7 +118,9 @@ fn write(
     let mut rewritten = Function::new_with_locals_types(types);
     let mut calls = Vec::new();
     for operator in writer.operators {
-        if let Operator::Call { function_index } = operator {
+        if let Operator::Call { function_index } | Operator::ReturnCall { function_index } =
+            operator
+        {
             calls.push(function_index);
         }
         rewritten.instruction(&RoundtripReencoder.instruction(operator)?);
