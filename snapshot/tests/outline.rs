@@ -125,3 +125,19 @@ fn generated_modules_that_are_cut_do_the_same() {
     }
     assert!(moved > 20 * WAYS, "only {moved}");
 }
+
+#[test]
+fn a_segment_in_the_last_slot_that_there_could_be_is_split() {
+    let wasm = wat::parse_str(
+        r#"(module
+            (table 1 funcref)
+            (func $f (result i32) (i32.const 7))
+            (elem (i32.const 0xffff_ffff) $f $f)
+            (func (export "run") (result i32) (call $f)))"#,
+    )
+    .expect("well-formed");
+    let split = split(&wasm, |index| index > 0).expect("it imports nothing");
+    wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::all())
+        .validate_all(&split)
+        .expect("what is made of it is");
+}

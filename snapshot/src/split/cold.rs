@@ -147,7 +147,10 @@ impl Split<'_, '_> {
                 return Ok(None);
             };
             let table = table_index.unwrap_or_default();
-            for (slot, index) in (value.cast_unsigned()..).zip(items) {
+            // A segment that reaches beyond the last slot there could be traps,
+            // in the main module already.
+            let slots_of_it = value.cast_unsigned()..=u32::MAX;
+            for (slot, index) in slots_of_it.zip(items) {
                 slots.insert((table, slot), index?);
             }
         }
