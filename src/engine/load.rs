@@ -16,25 +16,32 @@ pub(crate) fn is_binary(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC)
 }
 
-/// Parses, validates and prepares a module. One with tail calls, which few are,
-/// is mended first, and `engine` becomes one that has them: wasmi 2.0.0 can
-/// bring the process down where a tail call reaches a host function.
+/// Parses, validates and prepares a module, mended: wasmi 2.0.0 gets wrong what
+/// some modules select, and can bring the process down where a tail call reaches
+/// a host function. For one with tail calls, which few are, `engine` becomes one
+/// that has them.
 pub(crate) fn load(engine: &mut Engine, wasm: &[u8]) -> Result<wasmi::Module, Error> {
-    let refused = match wasmi::Module::new(engine.inner(), wasm) {
-        Ok(module) if !engine.has_tail_calls() => return Ok(module),
-        Ok(_) => None,
-        Err(error) => Some(error),
+    let mended = match dormouse_snapshot::mend(wasm) {
+        Ok(mended) => mended,
+        Err(error) => {
+            return Err(match wasmi::Module::new(engine.inner(), wasm) {
+                Ok(_) => module_error(error.to_string()).with_source(error),
+                Err(error) => explain(wasm, &error),
+            });
+        }
     };
-    let mended = match (dormouse_snapshot::mend(wasm), refused) {
-        (Ok(mended @ Cow::Owned(_)), _) | (Ok(mended), None) => mended,
-        (Ok(Cow::Borrowed(_)), Some(error)) => return Err(explain(wasm, &error)),
-        (Err(_), Some(error)) => return Err(explain(wasm, &error)),
-        (Err(error), None) => return Err(module_error(error.to_string()).with_source(error)),
+    let refused = match wasmi::Module::new(engine.inner(), &mended[..]) {
+        Ok(module) => return Ok(module),
+        Err(error) => error,
     };
-    if !engine.has_tail_calls() {
-        *engine = engine.with_tail_calls();
+    if engine.has_tail_calls() {
+        return Err(explain(wasm, &refused));
     }
-    wasmi::Module::new(engine.inner(), &mended[..]).map_err(|error| explain(wasm, &error))
+    let other = engine.with_tail_calls();
+    let module =
+        wasmi::Module::new(other.inner(), &mended[..]).map_err(|_| explain(wasm, &refused))?;
+    *engine = other;
+    Ok(module)
 }
 
 /// The binary form of `source`, which may be binary or text; `name` is what

@@ -100,6 +100,19 @@ fn an_export_is_called_by_its_signature() {
 }
 
 #[test]
+fn a_comparison_with_zero_selects_what_it_should() {
+    let dir = Dir::new();
+    let select = r#"(module
+        (func (export "f") (param $a i32) (param $x i32) (result i32) (local $b i32)
+            (local.set $b (i32.add (local.get $a) (i32.const 5)))
+            (select (local.get $a) (i32.const 9) (i32.eqz (local.get $x)))))"#;
+    let select = dir.write("select.wat", select);
+    let select = select.to_str().expect("UTF-8");
+    dormouse(["run", "--invoke", "f", select, "77", "0"]).prints("77\n");
+    dormouse(["run", "--invoke", "f", select, "77", "3"]).prints("9\n");
+}
+
+#[test]
 fn a_wrong_call_of_an_export_is_refused() {
     let dir = Dir::new();
     let add = dir.write("add.wat", ADD);

@@ -70,22 +70,35 @@ impl Faults {
     fn of(source: &Source<'_>) -> Result<Self, Error> {
         let mut faults = Self::default();
         for function in &source.defined {
-            let mut last = [None, None];
-            for operator in function.body.get_operators_reader()? {
-                let operator = operator?;
-                if let Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } = operator
-                {
-                    faults.tail_calls = true;
-                }
-                if let ([before, Some(compared)], true) = (&last, is_select(&operator)) {
-                    faults.selects |= instead(before.as_ref(), compared).is_some();
-                }
-                let [_, latest] = last;
-                last = [latest, Some(operator)];
+            if may_be_wrong(function.body.as_bytes()) {
+                faults.add(&function.body)?;
             }
         }
         Ok(faults)
     }
+
+    fn add(&mut self, body: &FunctionBody<'_>) -> Result<(), Error> {
+        let mut last = [None, None];
+        for operator in body.get_operators_reader()? {
+            let operator = operator?;
+            if let Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } = operator {
+                self.tail_calls = true;
+            }
+            if let ([before, Some(compared)], true) = (&last, is_select(&operator)) {
+                self.selects |= instead(before.as_ref(), compared).is_some();
+            }
+            let [_, latest] = last;
+            last = [latest, Some(operator)];
+        }
+        Ok(())
+    }
+}
+
+/// Whether a body has the bytes of what there is to mend in it, whatever they
+/// stand for: few bodies have, and reading operators takes long.
+fn may_be_wrong(body: &[u8]) -> bool {
+    let selects = |pair: &[u8]| matches!(pair, [0x45..=0x47, 0x1b | 0x1c]);
+    body.iter().any(|byte| matches!(byte, 0x12 | 0x13)) || body.windows(2).any(selects)
 }
 
 struct Mender {
