@@ -92,6 +92,9 @@ pub use instance::bench;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
+#[cfg(feature = "conformance")]
+#[doc(hidden)]
+pub mod conformance;
 mod engine;
 mod error;
 mod files;
