@@ -2,11 +2,10 @@
 //!
 //! What a suite's table of expected failures names must fail, and nothing else
 //! may. A suite that is not there is left out, and stderr says so.
-#![allow(
-    clippy::print_stderr,
-    reason = "what was run and what was left out is to be seen"
-)]
-
+mod command;
+mod cpython;
 mod expected;
 mod report;
 mod spec;
+mod test262;
+mod wasi;
