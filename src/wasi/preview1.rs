@@ -25,8 +25,10 @@ const FIRST_FREE: u32 = 3;
 const SUCCESS: i32 = 0;
 /// `EINTR`.
 pub(crate) const INTERRUPTED: i32 = 27;
+const BADF: i32 = 8;
 pub(super) const FAULT: i32 = 21;
 pub(super) const INVAL: i32 = 28;
+const NOTSOCK: i32 = 57;
 
 /// What a guest of type `T` calls its WASI context by.
 pub(crate) type Get<T> = fn(&mut T) -> &mut Context;
@@ -43,6 +45,7 @@ pub(super) fn link<T: Send + 'static>(
     clocks(linker, get)?;
     vectored(linker, get)?;
     opening(linker, get)?;
+    sockets(linker, get)?;
     waiting(linker, get)?;
     exit(linker)?;
     linker.allow_shadowing(false);
@@ -124,6 +127,22 @@ fn write_strings<T>(
         at += string.len() + 1;
     }
     SUCCESS
+}
+
+/// A guest has no sockets, so what it takes for one is something else.
+fn sockets<T: 'static>(linker: &mut Linker<T>, get: Get<T>) -> Result<(), LinkerError> {
+    linker.func_wrap(
+        MODULE,
+        "sock_shutdown",
+        move |mut caller: Caller<'_, T>, fd: i32, _how: i32| {
+            let table = get(caller.data_mut()).wasi_mut().table();
+            match table.contains_key(fd.cast_unsigned()) {
+                true => NOTSOCK,
+                false => BADF,
+            }
+        },
+    )?;
+    Ok(())
 }
 
 /// All four clocks, also those of the process and the thread: programs that

@@ -167,6 +167,21 @@ fn programs_of_the_first_wasi_run() {
 /// Addresses and counts beyond anything sensible get an error number, or a
 /// trap where nothing could be told to such a guest; never a success.
 #[test]
+fn what_is_no_socket_is_not_shut_down() {
+    let shut = r#"(module
+        (import "wasi_snapshot_preview1" "sock_shutdown"
+            (func $shut (param i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (memory (export "memory") 1)
+        (func (export "_start")
+            (call $exit (i32.add (call $shut (i32.const 1) (i32.const 3))
+                (i32.mul (call $shut (i32.const 99) (i32.const 3)) (i32.const 10))))))"#;
+    let status = outcome(shut, Grants::default()).status;
+    // ENOTSOCK, and ten times EBADF.
+    assert_eq!(status, Status::Exit(57 + 80));
+}
+
+#[test]
 fn hostile_pointers_and_counts_are_refused() {
     for call in [
         "(call $fd_write (i32.const 1) (i32.const 0) (i32.const 0x7fffffff) (i32.const 8))",
