@@ -57,6 +57,8 @@ pub enum ErrorKind {
     SessionBusy,
     /// A run or call was stopped by its [`Stopper`](crate::Stopper).
     Stopped,
+    /// The platform can't lock the process down as asked.
+    Lockdown,
     /// The interpreter failed in a way that is not a trap.
     Engine,
 }

@@ -112,6 +112,8 @@ mod instance;
 mod language;
 mod limits;
 mod locate;
+#[cfg(feature = "cli")]
+mod lockdown;
 mod outcome;
 #[cfg(feature = "python")]
 mod packages;

@@ -1,6 +1,6 @@
 //! `dormouse bundle`: an image and this executable, as one file.
 
-use super::{args, output};
+use super::{args, lockdown, output};
 use crate::{
     Error, ErrorKind,
     image::{
@@ -37,11 +37,13 @@ pub(super) fn command() -> Command {
             "EXECUTABLE",
             "Where to put the executable",
         ))
+        .arg(lockdown::argument())
         .args(args::arguments())
 }
 
 /// Makes the bundle that `matches` describe.
 pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
+    lockdown::check(matches)?;
     let path: &Path = matches
         .get_one::<PathBuf>("image")
         .map_or(Path::new(""), PathBuf::as_path);
@@ -61,7 +63,11 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
             format!("the running executable can't be opened: {error}"),
         )
     })?;
-    let bytes = bundle::make(&executable, &image.bytes, &args::words(matches)?)?;
+    let mut words = args::words(matches)?;
+    if lockdown::is_asked(matches) {
+        words.push("--lockdown".to_owned());
+    }
+    let bytes = bundle::make(&executable, &image.bytes, &words)?;
     saved::write(output::path(matches), &bytes, 0o755)?;
     Ok(ExitCode::SUCCESS)
 }

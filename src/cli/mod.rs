@@ -10,6 +10,7 @@ mod check;
 mod deps;
 mod guest;
 mod inspect;
+mod lockdown;
 mod output;
 pub(crate) mod progress;
 mod repl;

@@ -1,6 +1,6 @@
 //! `dormouse run`: one program, once.
 
-use super::{args, progress::with_progress, report};
+use super::{args, lockdown, progress::with_progress, report};
 use crate::{
     Error, ErrorKind, GuestStore, Image, Language, Limit, Limits, Outcome, Output, Program,
     Sandbox, Status, Stdin,
@@ -106,6 +106,7 @@ pub(super) fn command() -> Command {
                 .help("Call an export of a Wasm module with ARGS and print its results"),
         )
         .arg(no_snapshot())
+        .arg(lockdown::argument())
         .args(args::arguments())
 }
 
@@ -134,6 +135,7 @@ pub(super) fn kind(name: &str) -> Result<Kind, String> {
 
 /// Runs what `matches` describe, with `guest_args` for the guest.
 pub(super) fn run(matches: &ArgMatches, guest_args: Vec<OsString>) -> Result<ExitCode, Error> {
+    lockdown::check(matches)?;
     let (image, program) = plan(matches, guest_args)?;
     execute(image, program, matches)
 }
@@ -158,6 +160,7 @@ pub(super) fn run_bundled(
 
 fn execute(image: Image, program: Program, matches: &ArgMatches) -> Result<ExitCode, Error> {
     let (grants, limits) = (args::grants(matches), args::limits(matches));
+    let lockdown = lockdown::plan(matches, &grants)?;
     let sandbox = Sandbox::new(&image)
         .grants(grants)
         .limits(limits.clone())
@@ -166,6 +169,9 @@ fn execute(image: Image, program: Program, matches: &ArgMatches) -> Result<ExitC
         .stderr(Output::Host)
         .deadline_by_caller()
         .last_of_process();
+    if let Some(lockdown) = lockdown {
+        lockdown.lock()?;
+    }
     // A thread made while others map memory would hold them up.
     if let Some(deadline) = limits.deadline {
         watch(deadline);

@@ -163,6 +163,21 @@ impl Loader {
         Ok(guest)
     }
 
+    /// Makes ready what the code in the file at `path` needs of the cache. What is
+    /// wrong with it is left for [`load`](Self::load) to say.
+    pub(crate) fn prepare(&self, path: &Path) {
+        let language = language_of(path).or_else(|| {
+            let Ok(Found::Other(file)) = opened::open(path, None) else {
+                return None;
+            };
+            self.interpreter(&file.read().ok()?)
+                .map(|_| Language::Python)
+        });
+        if let Some(language) = language {
+            let _ = self.language(language);
+        }
+    }
+
     /// Forgets the modules that are not `used`.
     pub(crate) fn keep(&self, used: &[&Guest]) {
         let is_used = |guest: &Guest| {

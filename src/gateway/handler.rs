@@ -201,7 +201,7 @@ fn limits(module: &Module, default: &Limits) -> Limits {
     }
 }
 
-fn grants(module: &Module, settings: &Settings) -> Grants {
+pub(super) fn grants(module: &Module, settings: &Settings) -> Grants {
     let env = settings.environment.iter().chain(&module.environment);
     let mut grants = Grants {
         mounts: module

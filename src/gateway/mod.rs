@@ -12,6 +12,7 @@ mod environment;
 mod fields;
 mod guest;
 mod handler;
+mod leave;
 mod log;
 mod modules;
 mod python;

@@ -57,12 +57,12 @@ pub(crate) struct Setup {
     pub(crate) host_name: HostName,
     /// Bytes that a request's body may have.
     pub(crate) max_body: usize,
+    pub(crate) loader: Loader,
 }
 
 /// A gateway that answers.
 pub(crate) struct Served {
     setup: Setup,
-    loader: Loader,
     table: RwLock<Arc<Table>>,
     bodies: Held,
     answers: Held,
@@ -76,11 +76,9 @@ impl Served {
     ///
     /// When anything in the file can't be served.
     pub(crate) fn load(setup: Setup, host: Host) -> Result<Arc<Self>, Error> {
-        let loader = Loader::default();
-        let table = load(&setup, &loader)?;
+        let table = load(&setup)?;
         Ok(Arc::new(Self {
             setup,
-            loader,
             table: RwLock::new(Arc::new(table)),
             bodies: Held::new(BODIES),
             answers: Held::new(ANSWERS),
@@ -177,15 +175,15 @@ impl Gateway for Served {
     }
 
     fn reload(&self) -> Result<(), Error> {
-        let table = Arc::new(load(&self.setup, &self.loader)?);
+        let table = Arc::new(load(&self.setup)?);
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = table;
         Ok(())
     }
 }
 
 /// All modules; each problem goes to the log.
-fn load(setup: &Setup, loader: &Loader) -> Result<Table, Error> {
-    let (table, report) = Table::load(&setup.file, loader, &setup.settings);
+fn load(setup: &Setup) -> Result<Table, Error> {
+    let (table, report) = Table::load(&setup.file, &setup.loader, &setup.settings);
     for (severity, line) in report.lines() {
         match severity {
             Severity::Warning => tracing::warn!("{line}"),

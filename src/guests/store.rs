@@ -223,6 +223,14 @@ impl GuestStore {
         if let Some(wasm) = self.cached(pin) {
             return Ok(wasm);
         }
+        #[cfg(feature = "cli")]
+        if crate::lockdown::is_locked() {
+            return Err(guest_error(format!(
+                "{} is not in the cache, and a process that is locked down can't start npm; run \
+                 `dormouse guest fetch {language}` before",
+                pin.name
+            )));
+        }
         self.prepare()?;
         let lock = self.folder.join("lock");
         let _lock = Lock::take(&lock, || progress(Progress::Waiting))

@@ -105,6 +105,11 @@ impl Gateway {
         }
     }
 
+    /// The id of its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The answer to a GET of `path`.
     #[track_caller]
     pub(crate) fn get(&self, path: &str) -> Answer {

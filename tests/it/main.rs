@@ -27,6 +27,8 @@ mod javascript_types;
 mod kv;
 mod leaving;
 mod limits;
+#[cfg(target_os = "linux")]
+mod lockdown;
 mod mounts;
 mod outline;
 mod python;

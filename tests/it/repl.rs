@@ -108,6 +108,22 @@ fn python_at_a_terminal() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_locked_process_at_a_terminal() {
+    let home = Dir::new();
+    let mut terminal = Terminal::start(home.path(), &["--lockdown", "-l", "js"]);
+    terminal.shows("6 * 7", "42");
+    terminal.line("for (;;) {}");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    terminal.control('c');
+    terminal.sees(">>> ");
+    terminal.shows("1 + 1", "2");
+    terminal.control('d');
+    assert_eq!(terminal.ends(), 0);
+    assert!(home.read(".dormouse_history").contains("6 * 7"));
+}
+
+#[test]
 fn javascript_at_a_terminal() {
     let home = Dir::new();
     let mut user = Terminal::start(home.path(), &["-l", "js"]);

@@ -96,6 +96,26 @@ pub(crate) static CACHE: LazyLock<PathBuf> = LazyLock::new(|| {
     cache
 });
 
+/// A cache of its own for one test: guests as that of all tests has them.
+#[cfg(target_os = "linux")]
+pub(crate) fn cache_without_images() -> Dir {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = Dir::new();
+    let private = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(dir.path(), private).expect("it is ours");
+    for guest in std::fs::read_dir(&*CACHE).expect("a cache") {
+        let guest = guest.expect("a file").path();
+        if guest
+            .extension()
+            .is_some_and(|extension| extension == "wasm")
+        {
+            let name = guest.file_name().expect("it has one");
+            std::fs::copy(&guest, dir.path().join(name)).expect("a copy");
+        }
+    }
+    dir
+}
+
 /// The store of all tests.
 pub(crate) fn store() -> GuestStore {
     GuestStore::at(&*CACHE)
@@ -138,11 +158,22 @@ impl Dir {
 /// The `dormouse` command, at its first word; where languages are to be
 /// started plainly, behind `run` and the option for that.
 pub(crate) fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_dormouse"));
+    let mut command = bare_command();
     command.env("DORMOUSE_CACHE", &*CACHE);
     if Way::current() == Way::Plain {
         command.args(["run", "--no-snapshot"]);
     }
+    command
+}
+
+/// The built command; or what `DORMOUSE_TEST_COMMAND` says, a program and its first
+/// arguments between spaces: another build, or one that runs under something, as
+/// `.ci/noexec` has it.
+fn bare_command() -> Command {
+    let given = std::env::var("DORMOUSE_TEST_COMMAND").unwrap_or_default();
+    let mut words = given.split_ascii_whitespace();
+    let mut command = Command::new(words.next().unwrap_or(env!("CARGO_BIN_EXE_dormouse")));
+    command.args(words);
     command
 }
 

@@ -6,16 +6,17 @@ mod pipe;
 mod statement;
 mod terminal;
 
-use super::{args, progress::with_progress, report, run};
-use crate::{Error, GuestStore, Image, Language, Stdin};
+use super::{args, lockdown, progress::with_progress, report, run};
+use crate::{Error, Grants, GuestStore, Image, Language, Stdin, lockdown::Reach};
 use clap::{Arg, ArgMatches, Command};
 use guest::{Guest, Setting, Turn};
 use interrupts::Interrupts;
 use std::{
     cell::RefCell,
     ffi::OsString,
+    fs::{File, OpenOptions},
     io::{IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     rc::Rc,
     sync::Arc,
@@ -47,6 +48,7 @@ pub(super) fn command() -> Command {
                 .help("Where to keep what was typed; none if empty [default: ~/.dormouse_history]"),
         )
         .arg(run::no_snapshot())
+        .arg(lockdown::argument())
         .args(args::arguments())
 }
 
@@ -64,6 +66,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
             "language required: dormouse repl -l python, or -l javascript",
         ));
     };
+    lockdown::check(matches)?;
     // Editing needs both.
     let has_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let interrupts = Arc::new(Interrupts::new(has_terminal));
@@ -77,12 +80,14 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
     if setting.limits.fuel.is_none() {
         prepare(&setting.image);
     }
+    let history = if has_terminal { history(matches) } else { None };
+    lock(matches, &setting.grants, history.as_deref())?;
     interrupts::listen(&interrupts);
     if has_terminal {
         let guest = Guest::open(setting, interrupts, Box::new(|| Stdin::Host))?;
         let guest = Rc::new(RefCell::new(guest));
         greet(language)?;
-        let mut lines = terminal::Lines::new(&guest, history(matches))?;
+        let mut lines = terminal::Lines::new(&guest, history)?;
         turns(&guest, &mut lines)
     } else {
         let lines = pipe::Lines::new();
@@ -91,6 +96,28 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
         let guest = RefCell::new(Guest::open(setting, interrupts, stdin)?);
         turns(&guest, &mut { lines })
     }
+}
+
+/// Locks the process down, if that is asked for.
+fn lock(matches: &ArgMatches, grants: &Grants, history: Option<&Path>) -> Result<(), Error> {
+    let Some(mut lockdown) = lockdown::plan(matches, grants)? else {
+        return Ok(());
+    };
+    if let Some(history) = history {
+        // It can't be made afterwards. If it can't be made at all, that is said later.
+        let _ = own_file().open(history);
+        lockdown.reach(history, Reach::Change);
+    }
+    lockdown.lock()
+}
+
+/// Makes a file for this user alone.
+fn own_file() -> OpenOptions {
+    let mut options = File::options();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 /// Makes ready what can be stopped at no great price.

@@ -3,9 +3,11 @@
 pub(super) mod modules;
 mod tls;
 
-use super::{args, progress::with_progress, report, units};
+use super::{args, lockdown, progress::with_progress, report, units};
 use crate::{
     Error, ErrorKind, GuestStore, Image, Language,
+    gateway::Setup,
+    lockdown::Lockdown,
     server::{Api, Config, Server, logs},
 };
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -45,6 +47,7 @@ pub(super) fn command() -> Command {
         .args(serving())
         .args(modules::arguments())
         .args(tls::arguments())
+        .arg(lockdown::argument())
         .args(args::arguments())
 }
 
@@ -123,18 +126,33 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
         logs::Format::Text => report(message),
         logs::Format::Json => logs::line(message),
     };
-    let server = Server::bind(config(matches)?)?;
-    let gateway = modules::gateway(matches, server.host(), &say)?;
-    if gateway.is_none() && !matches.contains_id("lang") {
+    if !matches.contains_id("modules") && !matches.contains_id("lang") {
         return Err(args::usage_error(
             "nothing to serve: give -l python, -l javascript or --modules FILE",
         ));
     }
-    let server = match gateway {
-        Some(gateway) => server.gateway(gateway),
+    lockdown::check(matches)?;
+    let config = config(matches)?;
+    let tls = tls::tls(matches)?;
+    let setup = modules::setup(matches)?;
+    let lockdown = plan(matches, setup.as_ref())?;
+    // While there is no other thread.
+    if let Some(lockdown) = &lockdown {
+        lockdown.lock_files()?;
+    }
+    let server = Server::bind(config)?;
+    // It listens, and no guest has run.
+    if let Some(lockdown) = &lockdown {
+        lockdown.lock_calls()?;
+    }
+    let server = match setup {
+        Some(setup) => {
+            let gateway = modules::gateway(setup, server.host(), &say)?;
+            server.gateway(gateway)
+        }
         None => server,
     };
-    let server = match tls::tls(matches)? {
+    let server = match tls {
         Some(tls) => server.tls(tls),
         None => server,
     };
@@ -150,6 +168,18 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
         )),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is to be left of the process, if it is to be locked down.
+fn plan(matches: &ArgMatches, setup: Option<&Setup>) -> Result<Option<Lockdown>, Error> {
+    let Some(mut lockdown) = lockdown::plan(matches, &args::grants(matches))? else {
+        return Ok(None);
+    };
+    lockdown.serves();
+    if let Some(setup) = setup {
+        setup.leave(&mut lockdown)?;
+    }
+    Ok(Some(lockdown))
 }
 
 /// What the server is made of.

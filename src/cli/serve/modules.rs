@@ -3,7 +3,7 @@
 use super::super::{args, units};
 use crate::{
     Error, ErrorKind, Grants,
-    gateway::{HostName, MAX_BODY, Served, Settings, Setup, Severity, env_file},
+    gateway::{HostName, Loader, MAX_BODY, Served, Settings, Setup, Severity, env_file},
     server::{Gateway, Host},
 };
 use clap::{Arg, ArgAction, ArgMatches, builder::ValueParser};
@@ -48,17 +48,12 @@ fn host_name(text: &str) -> Result<HostName, String> {
         .ok_or_else(|| "expected HOST or HOST:PORT, such as example.com".to_owned())
 }
 
-/// The gateway that `matches` describe, if they do; `say` tells people what they
-/// should know.
+/// What the gateway that `matches` describe is made of, if they describe one.
 ///
 /// # Errors
 ///
-/// When what it is to serve can't be used.
-pub(super) fn gateway(
-    matches: &ArgMatches,
-    host: Host,
-    say: &dyn Fn(&str),
-) -> Result<Option<Arc<dyn Gateway>>, Error> {
+/// When the command line or a file that it names says what can't be.
+pub(super) fn setup(matches: &ArgMatches) -> Result<Option<Setup>, Error> {
     let Some(file) = matches.get_one::<PathBuf>("modules") else {
         return Ok(None);
     };
@@ -72,13 +67,26 @@ pub(super) fn gateway(
         settings: settings(matches, log_folder(matches)?, Severity::Warning)?,
         host_name: matches.get_one("hostname").cloned().unwrap_or_default(),
         max_body,
+        loader: Loader::default(),
     };
+    Ok(Some(setup))
+}
+
+/// The gateway that `setup` describes; `say` tells people what they should know.
+///
+/// # Errors
+///
+/// When what it is to serve can't be used.
+pub(super) fn gateway(
+    setup: Setup,
+    host: Host,
+    say: &dyn Fn(&str),
+) -> Result<Arc<dyn Gateway>, Error> {
     say(&format!(
         "logs of modules: {}",
         setup.settings.log_folder.display()
     ));
-    let served: Arc<dyn Gateway> = Served::load(setup, host)?;
-    Ok(Some(served))
+    Ok(Served::load(setup, host)?)
 }
 
 /// What a command line grants is the API's: modules have grants of their own, and

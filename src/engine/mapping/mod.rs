@@ -15,7 +15,8 @@
 //! 3. [`MappedStore::restore`] rewrites the pages that a run has dirtied, or
 //!    drops them where they are many.
 //!
-//! [`MappedFile`], [`Trusted`] and [`use_large_pages`] are here for their `unsafe`.
+//! [`MappedFile`], [`Trusted`], [`use_large_pages`] and `refuse_executable` are here for
+//! their `unsafe`.
 //!
 //! Where that can't be (no `mmap`, an image that lies in memory or unaligned,
 //! address space that is short), the reservation is empty, wasmi allocates, and
@@ -30,6 +31,8 @@
 //! `&mut MappedStore` proves that nobody looks while pages are exchanged.
 
 mod contents;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod executable;
 mod file;
 #[cfg(feature = "cli")]
 mod heap;
@@ -47,12 +50,16 @@ mod zeros;
 mod tests;
 
 pub(crate) use contents::{Contents, Extent, Memories, Source};
+#[cfg(all(feature = "cli", target_os = "linux"))]
+pub(crate) use executable::{can_refuse_executable, refuse_executable};
 pub(crate) use file::MappedFile;
 #[cfg(feature = "cli")]
 pub use heap::Heap;
 #[cfg(feature = "cli")]
 pub(crate) use heap::{keep_all, use_large_pages};
 pub(crate) use reservation::Reservation;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+pub(crate) use space::can_reserve;
 pub(crate) use store::MappedStore;
 pub(crate) use trusted::{Trusted, module_unchecked};
 

@@ -30,6 +30,12 @@ impl Drop for Addresses {
     }
 }
 
+/// Whether `len` bytes of address space are to be had at once.
+#[cfg(all(feature = "cli", target_os = "linux"))]
+pub(crate) fn can_reserve(len: u64) -> bool {
+    usize::try_from(len).is_ok_and(|len| Space::reserve(len).is_ok())
+}
+
 /// Memory that nothing backs before it is touched: zeros.
 pub(super) struct Space(Addresses);
 
