@@ -8,6 +8,7 @@ mod bundle;
 mod check;
 #[cfg(feature = "python")]
 mod deps;
+mod doctor;
 mod guest;
 mod inspect;
 mod lockdown;
@@ -100,6 +101,7 @@ fn dispatch(matches: &ArgMatches, guest_args: Vec<OsString>) -> Result<ExitCode,
         Some(("guest", matches)) => guest::run(matches),
         #[cfg(feature = "python")]
         Some(("deps", matches)) => deps::run(matches),
+        Some(("doctor", matches)) => doctor::run(matches),
         Some(("stubs", matches)) => stubs::run(matches),
         Some(("completions", matches)) => Ok(completions(matches)),
         _ => {
@@ -136,6 +138,7 @@ fn command() -> Command {
         .subcommand(inspect::command())
         .subcommand(bundle::command())
         .subcommand(guest::command())
+        .subcommand(doctor::command())
         .subcommand(stubs::command())
         .subcommand(
             Command::new("completions")

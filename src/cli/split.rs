@@ -11,9 +11,10 @@ use std::ffi::{OsStr, OsString};
 pub(super) type Split = (Vec<OsString>, Vec<OsString>);
 
 /// Subcommands that clap alone can read.
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 11] = [
     "check",
     "deps",
+    "doctor",
     "guest",
     "completions",
     "snapshot",

@@ -45,7 +45,7 @@ impl GuestStore {
 
     /// Nobody else may put guests here.
     #[cfg(unix)]
-    fn check_private(&self) -> Result<(), Error> {
+    pub(crate) fn check_private(&self) -> Result<(), Error> {
         use std::os::unix::fs::MetadataExt;
         let metadata = fs::metadata(&self.folder).map_err(|error| self.not_usable(&error))?;
         if !metadata.is_dir() {
@@ -68,7 +68,7 @@ impl GuestStore {
     }
 
     #[cfg(not(unix))]
-    fn check_private(&self) -> Result<(), Error> {
+    pub(crate) fn check_private(&self) -> Result<(), Error> {
         match fs::metadata(&self.folder) {
             Ok(metadata) if metadata.is_dir() => Ok(()),
             Ok(_) => Err(self.not_usable(&"it is not a folder")),

@@ -33,19 +33,9 @@ pub(crate) fn open_or_make(
     kind: Kind,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Image, Error> {
-    let draws = if kind.seeded || !language::draws_secrets(language) {
-        Draws::Fixed
-    } else {
-        Draws::Secret
-    };
+    let draws = draws(language, kind);
     let (_, sha256) = store.identity(language)?;
-    let key = Key::new(
-        language,
-        &sha256,
-        language::fingerprint(language),
-        draws,
-        kind.bounded,
-    )?;
+    let key = key(language, &sha256, kind)?;
     let images = Images::at(store.folder());
     let opened = images.open_or_make(&key, progress, |progress| {
         let secret = match draws {
@@ -57,6 +47,36 @@ pub(crate) fn open_or_make(
         make(&guest, secret, kind.bounded)
     })?;
     Ok(Image::opened(opened)?.of_store(store.clone(), kind))
+}
+
+/// Bytes of the image of `language`, if it is in the cache and nobody altered it.
+///
+/// # Errors
+///
+/// When the cache is not usable.
+#[cfg(feature = "cli")]
+pub(crate) fn kept(
+    store: &GuestStore,
+    language: Language,
+    kind: Kind,
+) -> Result<Option<usize>, Error> {
+    let (_, sha256) = store.identity(language)?;
+    let key = key(language, &sha256, kind)?;
+    let found = Images::at(store.folder()).find(&key)?;
+    Ok(found.map(|opened| opened.bytes.len()))
+}
+
+fn key(language: Language, sha256: &str, kind: Kind) -> Result<Key, Error> {
+    let bootstrap = language::fingerprint(language);
+    let draws = draws(language, kind);
+    Key::new(language, sha256, bootstrap, draws, kind.bounded)
+}
+
+fn draws(language: Language, kind: Kind) -> Draws {
+    match kind.seeded || !language::draws_secrets(language) {
+        true => Draws::Fixed,
+        false => Draws::Secret,
+    }
 }
 
 fn make(guest: &Image, secret: Secret, bounded: bool) -> Result<Vec<u8>, Error> {

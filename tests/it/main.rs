@@ -8,6 +8,7 @@ mod cli;
 mod copies;
 mod deadlines;
 mod deps;
+mod doctor;
 mod embedding;
 mod examples;
 mod fresh;
