@@ -343,6 +343,7 @@ print(answer, answer == call('kv_get', key='000') == call('kv_set', key='a', val
         .arg("trap '' XFSZ; ulimit -f 8192; exec \"$@\"")
         .arg("sh")
         .arg(command().get_program())
+        .args(command().get_args())
         .args(["run", &word, "-c", &code])
         .stdin(Stdio::null());
     for (name, value) in command().get_envs() {
