@@ -18,29 +18,24 @@ pub(crate) fn is_binary(bytes: &[u8]) -> bool {
 
 /// Parses, validates and prepares a module, mended: wasmi 2.0.0 gets wrong what
 /// some modules select, and can bring the process down where a tail call reaches
-/// a host function. For one with tail calls, which few are, `engine` becomes one
-/// that has them.
+/// a host function, or where something grows again and again. For one with tail calls, which few are,
+/// `engine` becomes one that has them.
 pub(crate) fn load(engine: &mut Engine, wasm: &[u8]) -> Result<wasmi::Module, Error> {
-    let mended = match dormouse_snapshot::mend(wasm) {
-        Ok(mended) => mended,
-        Err(error) => {
-            return Err(match wasmi::Module::new(engine.inner(), wasm) {
+    let mended =
+        dormouse_snapshot::mend(wasm).map_err(|error| {
+            match Validator::new_with_features(supported()).validate_all(wasm) {
                 Ok(_) => module_error(error.to_string()).with_source(error),
-                Err(error) => explain(wasm, &error),
-            });
-        }
-    };
-    let refused = match wasmi::Module::new(engine.inner(), &mended[..]) {
-        Ok(module) => return Ok(module),
-        Err(error) => error,
-    };
-    if engine.has_tail_calls() {
-        return Err(explain(wasm, &refused));
+                Err(_) => explain(wasm, &error.to_string()),
+            }
+        })?;
+    match wasmi::Module::new(engine.inner(), &mended[..]) {
+        Err(_) if !engine.has_tail_calls() => {}
+        result => return result.map_err(|error| explain(wasm, &error.to_string())),
     }
-    let other = engine.with_tail_calls();
-    let module =
-        wasmi::Module::new(other.inner(), &mended[..]).map_err(|_| explain(wasm, &refused))?;
-    *engine = other;
+    let with_tail_calls = engine.with_tail_calls();
+    let module = wasmi::Module::new(with_tail_calls.inner(), &mended[..])
+        .map_err(|error| explain(wasm, &error.to_string()))?;
+    *engine = with_tail_calls;
     Ok(module)
 }
 
@@ -89,7 +84,7 @@ fn looks_like_text(text: &str) -> bool {
 
 /// Says what keeps `wasm` from being loaded: a proposal that wasmi does not
 /// have, named with its first use's offset, or whatever else `error` says.
-fn explain(wasm: &[u8], error: &wasmi::Error) -> Error {
+fn explain(wasm: &[u8], error: &str) -> Error {
     let Err(invalid) = Validator::new_with_features(supported()).validate_all(wasm) else {
         return module_error(format!("the module can't be loaded: {error}"));
     };

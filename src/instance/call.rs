@@ -50,6 +50,8 @@ pub(super) fn drive(
     results: &mut [Val],
 ) -> Result<Option<Waiting>, Stop> {
     loop {
+        // The guest's call has returned, if only to go on.
+        store.data_mut().limiter.returned();
         call = match call {
             ResumableCall::Finished => return Ok(None),
             ResumableCall::OutOfFuel(paused) => {

@@ -1,5 +1,6 @@
 //! How large a guest may grow.
 
+use super::room;
 use crate::engine::Meter;
 use std::sync::Arc;
 use wasmi::ResourceLimiter;
@@ -17,6 +18,11 @@ const MAX_PIECES: usize = 1000;
 pub(crate) struct Limiter {
     memory_left: u64,
     table_elements_left: usize,
+    /// All memory that there may be.
+    memory: u64,
+    /// How often anything may still grow, or not be let, before the call of the
+    /// guest returns.
+    growths_left: usize,
     meter: Arc<Meter>,
 }
 
@@ -26,8 +32,27 @@ impl Limiter {
         Self {
             memory_left: memory,
             table_elements_left: MAX_TABLE_ELEMENTS,
+            memory,
+            growths_left: room::growths(memory),
             meter,
         }
+    }
+
+    /// All linear memory that there may be.
+    pub(super) fn memory(&self) -> u64 {
+        self.memory
+    }
+
+    /// Counts growths anew: the native stack is as it was.
+    pub(super) fn returned(&mut self) {
+        self.growths_left = room::growths(self.memory);
+    }
+
+    /// Counts what keeps some of the native stack.
+    fn count_growth(&mut self) -> Result<(), LimiterError> {
+        let left = self.growths_left.checked_sub(1);
+        self.growths_left = left.ok_or(LimiterError::ResourceLimiterDeniedAllocation)?;
+        Ok(())
     }
 
     /// Bytes of linear memory that may still be had.
@@ -91,6 +116,7 @@ impl ResourceLimiter for Limiter {
         maximum: Option<usize>,
     ) -> Result<bool, LimiterError> {
         let growth = desired.saturating_sub(current) as u64;
+        self.count_growth()?;
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
@@ -109,6 +135,7 @@ impl ResourceLimiter for Limiter {
         maximum: Option<usize>,
     ) -> Result<bool, LimiterError> {
         let growth = desired.saturating_sub(current);
+        self.count_growth()?;
         if growth > self.table_elements_left || maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }

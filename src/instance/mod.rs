@@ -10,6 +10,7 @@ mod limiter;
 mod prepared;
 mod reset;
 mod resting;
+mod room;
 mod state;
 mod wake;
 
@@ -21,6 +22,7 @@ pub(crate) use cold::{Cold, cold_code};
 pub(crate) use interrupt::Interrupt;
 pub(crate) use prepared::{Code, Prepared};
 pub(crate) use reset::is_restorable;
+pub(crate) use room::on_room_for;
 pub(crate) use state::State;
 pub(crate) use wake::{Reserved, Reserving, WakeError};
 
@@ -130,7 +132,11 @@ impl Instance {
         if prepared.module.imports().next().is_some() {
             call::watch(&mut store);
         }
-        match linker.instantiate_and_start(&mut store, &prepared.module) {
+        let memory = store.data().limiter.memory();
+        let start = || linker.instantiate_and_start(&mut store, &prepared.module);
+        let started = on_room_for(memory, start)
+            .unwrap_or_else(|error| Err(Stop::new(format!("there is no thread for it: {error}"))));
+        match started {
             Ok(instance) => Ok(Self {
                 store,
                 instance,
@@ -160,35 +166,46 @@ impl Instance {
         params: &[Val],
         results: &mut [Val],
     ) -> Result<(), Stop> {
-        let called = match self.metering {
-            Metering::Off => func.call(&mut self.store, params, results),
-            Metering::On => call::metered(&mut self.store, func, params, results),
-        };
-        called.map_err(|stop| call::note_limits(&mut self.store, stop))
+        let metering = self.metering;
+        self.on_room(|store, _| match metering {
+            Metering::Off => func.call(store, params, results),
+            Metering::On => call::metered(store, func, params, results),
+        })
     }
 
     /// Calls `func`, which takes and gives nothing, until it ends, or waits for
     /// what its host has to say.
     pub(crate) fn begin(&mut self, func: wasmi::Func) -> Result<Option<Waiting>, Stop> {
-        let called = func
-            .call_resumable(&mut self.store, &[], &mut [])
-            .and_then(|call| call::drive(&mut self.store, call, &mut []));
-        called.map_err(|stop| call::note_limits(&mut self.store, stop))
+        self.on_room(|store, _| {
+            let call = func.call_resumable(&mut *store, &[], &mut [])?;
+            call::drive(store, call, &mut [])
+        })
     }
 
     /// Goes on with a guest that waits, now that its host has something to say.
     pub(crate) fn go_on_with(&mut self, waiting: Waiting) -> Result<Option<Waiting>, Stop> {
-        let memory = self
-            .instance
-            .get_memory(&self.store, "memory")
-            .ok_or_else(|| Stop::new("the guest has no memory any more"))?;
-        let called = read_at_last(&mut self.store, memory, State::wasi_mut)
-            .and_then(|errno| {
-                let errno = [wasmi::Val::I32(errno)];
-                waiting.0.resume(&mut self.store, &errno, &mut [])
-            })
-            .and_then(|call| call::drive(&mut self.store, call, &mut []));
-        called.map_err(|stop| call::note_limits(&mut self.store, stop))
+        self.on_room(|store, instance| {
+            let memory = instance
+                .get_memory(&mut *store, "memory")
+                .ok_or_else(|| Stop::new("the guest has no memory any more"))?;
+            let errno = read_at_last(&mut *store, memory, State::wasi_mut)?;
+            let errno = [wasmi::Val::I32(errno)];
+            let call = waiting.0.resume(&mut *store, &errno, &mut [])?;
+            call::drive(store, call, &mut [])
+        })
+    }
+
+    /// Calls the guest where the native stack bears it.
+    fn on_room<R: Send>(
+        &mut self,
+        guest: impl FnOnce(&mut MappedStore<State>, &wasmi::Instance) -> Result<R, Stop> + Send,
+    ) -> Result<R, Stop> {
+        let (store, instance) = (&mut self.store, &self.instance);
+        let limiter = &mut store.data_mut().limiter;
+        limiter.returned();
+        let called = on_room_for(limiter.memory(), || guest(&mut *store, instance))
+            .unwrap_or_else(|error| Err(Stop::new(format!("there is no thread for it: {error}"))));
+        called.map_err(|stop| call::note_limits(store, stop))
     }
 
     /// The exported `i32` global `name`, as an index, if it is one.

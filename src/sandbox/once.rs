@@ -2,9 +2,9 @@
 
 use super::{Sandbox, choice::check_program};
 use crate::{
-    Error, Outcome, Program, Status, Trap,
+    Error, ErrorKind, Outcome, Program, Status, Trap,
     engine::Stop,
-    instance::{Failure, Instance, State},
+    instance::{Failure, Instance, State, on_room_for},
     language,
 };
 use dormouse_snapshot::{COVERAGE, CURRENT_FUNCTION, counts};
@@ -32,7 +32,13 @@ impl Sandbox {
                 ));
             }
         };
-        let ended = language::run(&image, &mut instance, program)?;
+        let ended = on_room_for(self.limits.memory, || {
+            language::run(&image, &mut instance, program)
+        })
+        .map_err(|error| {
+            let message = format!("there is no thread for the guest: {error}");
+            Error::new(ErrorKind::Engine, message).with_source(error)
+        })??;
         let duration = started.elapsed();
         let current_function = instance.global(CURRENT_FUNCTION);
         let coverage = instance

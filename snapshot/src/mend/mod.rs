@@ -12,22 +12,34 @@
 //! - References to imports, through which tail calls could reach them, become
 //!   references to functions that call them.
 //!
-//! What `select` does with comparisons is in `select`.
+//! What `select` does with comparisons is in `select`, what growing does to the
+//! native stack in `grow`.
 
+mod grow;
 mod select;
 
-use crate::{Error, source::Source};
+use crate::{
+    Error,
+    instrument::count,
+    source::{Defined, Source},
+};
+use grow::{Grower, Grown};
 use select::{Instead, instead, is_select};
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 use wasm_encoder::{
-    CodeSection, CustomSection, Function, FunctionSection, Instruction, Module,
+    CodeSection, CustomSection, Function, FunctionSection, Instruction, Module, TypeSection,
     reencode::{self, Reencode, utils},
 };
-use wasmparser::{FunctionBody, FunctionSectionReader, Operator, Parser};
+use wasmparser::{
+    FunctionBody, FunctionSectionReader, Import, Operator, Parser, TypeRef, TypeSectionReader,
+};
 
 /// Rewrites `wasm`, a valid core module, so that no tail call reaches a host
-/// function, and nothing is selected by a comparison with zero. One without these
-/// stays as it is.
+/// function, nothing is selected by a comparison with zero, and the host is asked
+/// whenever something is to grow. One that is so already stays as it is.
 ///
 /// # Errors
 ///
@@ -35,7 +47,7 @@ use wasmparser::{FunctionBody, FunctionSectionReader, Operator, Parser};
 pub fn mend(wasm: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
     let source = Source::parse_image(wasm)?;
     let faults = Faults::of(&source)?;
-    if !faults.tail_calls && !faults.selects {
+    if !faults.tail_calls && faults.bodies.is_empty() {
         return Ok(Cow::Borrowed(wasm));
     }
     // Without tail calls nothing is to be put in the place of imports.
@@ -43,12 +55,22 @@ pub fn mend(wasm: &[u8]) -> Result<Cow<'_, [u8]>, Error> {
         true => source.imported_functions,
         false => 0,
     };
+    let first = count(source.functions.len());
+    let growers = grow::growers(&source, &faults.grown);
     let mut mender = Mender {
         imports: source.functions[..imports as usize].to_vec(),
         params: (0..imports)
             .map(|index| source.function_type(index).params().len())
             .collect(),
-        first: crate::instrument::count(source.functions.len()),
+        first,
+        grow: (first + imports..)
+            .zip(&growers)
+            .map(|(index, grower)| (grower.grown, index))
+            .collect(),
+        growers,
+        types: count(source.types.len()),
+        bodies: (!faults.tail_calls).then_some(faults.bodies),
+        body: source.imported_functions,
         in_code: false,
     };
     let mut module = Module::new();
@@ -63,42 +85,67 @@ const LOOKBACK: usize = 2;
 #[derive(Default)]
 struct Faults {
     tail_calls: bool,
-    selects: bool,
+    /// What grows where the host may not be asked.
+    grown: BTreeSet<Grown>,
+    /// The functions with anything but tail calls to mend.
+    bodies: BTreeSet<u32>,
 }
 
 impl Faults {
     fn of(source: &Source<'_>) -> Result<Self, Error> {
         let mut faults = Self::default();
+        let is_memory = |import: &&Import<'_>| matches!(import.ty, TypeRef::Memory(_));
+        let memories = source.imports.iter().filter(is_memory).count() + source.memories.len();
         for function in &source.defined {
-            if may_be_wrong(function.body.as_bytes()) {
-                faults.add(&function.body)?;
+            if may_be_wrong(function.body.as_bytes(), memories) {
+                faults.add(source, function)?;
             }
         }
         Ok(faults)
     }
 
-    fn add(&mut self, body: &FunctionBody<'_>) -> Result<(), Error> {
+    fn add(&mut self, source: &Source<'_>, function: &Defined<'_>) -> Result<(), Error> {
         let mut last = [None, None];
-        for operator in body.get_operators_reader()? {
+        let mut grown = BTreeSet::new();
+        for operator in function.body.get_operators_reader()? {
             let operator = operator?;
             if let Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. } = operator {
                 self.tail_calls = true;
             }
-            if let ([before, Some(compared)], true) = (&last, is_select(&operator)) {
-                self.selects |= instead(before.as_ref(), compared).is_some();
+            if let ([before, Some(compared)], true) = (&last, is_select(&operator))
+                && instead(before.as_ref(), compared).is_some()
+            {
+                self.bodies.insert(function.index);
             }
+            grown.extend(Grown::by(&operator));
             let [_, latest] = last;
             last = [latest, Some(operator)];
+        }
+        let is_grower = |grown| {
+            let grower = Grower::of(source, grown);
+            grower.is_some_and(|grower| grower.is(source, function.index, function.body.as_bytes()))
+        };
+        if !grown.is_empty() && !grown.iter().any(|grown| is_grower(*grown)) {
+            self.bodies.insert(function.index);
+            self.grown.append(&mut grown);
         }
         Ok(())
     }
 }
 
-/// Whether a body has the bytes of what there is to mend in it, whatever they
-/// stand for: few bodies have, and reading operators takes long.
-fn may_be_wrong(body: &[u8]) -> bool {
-    let selects = |pair: &[u8]| matches!(pair, [0x45..=0x47, 0x1b | 0x1c]);
-    body.iter().any(|byte| matches!(byte, 0x12 | 0x13)) || body.windows(2).any(selects)
+/// Whether a body, of a module with so many memories, has the bytes of what there
+/// is to mend in it, whatever they stand for: few bodies have, and reading
+/// operators takes long. An index may be written with more bytes than it needs.
+fn may_be_wrong(body: &[u8], memories: usize) -> bool {
+    let is_pair = |pair: &[u8]| match *pair {
+        [0x45..=0x47, 0x1b | 0x1c] => true,
+        // `memory.grow`, though mostly a block without a result.
+        [0x40, index] => usize::from(index) < memories || index >= 0x80,
+        // `table.grow`.
+        [0xfc, 0x0f | 0x80..] => true,
+        _ => false,
+    };
+    body.iter().any(|byte| matches!(byte, 0x12 | 0x13)) || body.windows(2).any(is_pair)
 }
 
 struct Mender {
@@ -108,6 +155,15 @@ struct Mender {
     params: Vec<usize>,
     /// The function that stands for the first of them.
     first: u32,
+    /// The function that grows each thing that grows, and what is in it.
+    grow: BTreeMap<Grown, u32>,
+    growers: Vec<Grower>,
+    /// How many types the module has of its own.
+    types: u32,
+    /// The functions to be mended; all of them if `None`.
+    bodies: Option<BTreeSet<u32>>,
+    /// The function whose body comes next.
+    body: u32,
     in_code: bool,
 }
 
@@ -152,7 +208,11 @@ impl Mender {
         function: &mut Function,
         operator: Operator<'_>,
     ) -> Result<(), reencode::Error> {
+        let grow = Grown::by(&operator).and_then(|grown| self.grow.get(&grown));
         match operator {
+            _ if let Some(grow) = grow => {
+                function.instruction(&Instruction::Call(*grow));
+            }
             Operator::ReturnCall { function_index } if self.is_import(function_index) => {
                 function.instruction(&Instruction::Call(function_index));
                 function.instruction(&Instruction::Return);
@@ -201,6 +261,18 @@ impl Reencode for Mender {
         Ok(())
     }
 
+    fn parse_type_section(
+        &mut self,
+        types: &mut TypeSection,
+        section: TypeSectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        utils::parse_type_section(self, types, section)?;
+        for grower in &self.growers {
+            grower.add_type(types);
+        }
+        Ok(())
+    }
+
     fn parse_function_section(
         &mut self,
         functions: &mut FunctionSection,
@@ -209,6 +281,9 @@ impl Reencode for Mender {
         utils::parse_function_section(self, functions, section)?;
         for ty in &self.imports {
             functions.function(*ty);
+        }
+        for (ty, _) in (self.types..).zip(&self.growers) {
+            functions.function(ty);
         }
         Ok(())
     }
@@ -230,6 +305,9 @@ impl Reencode for Mender {
             function.instruction(&Instruction::End);
             code.function(&function);
         }
+        for grower in &self.growers {
+            code.function(&grower.body());
+        }
         Ok(())
     }
 
@@ -238,6 +316,14 @@ impl Reencode for Mender {
         code: &mut CodeSection,
         body: FunctionBody<'_>,
     ) -> Result<(), reencode::Error> {
+        let index = self.body;
+        self.body += 1;
+        if let Some(bodies) = &self.bodies
+            && !bodies.contains(&index)
+        {
+            code.raw(body.as_bytes());
+            return Ok(());
+        }
         let mut function = self.new_function_with_parsed_locals(&body)?;
         let mut operators = Vec::new();
         for operator in body.get_operators_reader()? {
