@@ -7,8 +7,8 @@ use wasmi::ResourceLimiter;
 use wasmi_core::LimiterError;
 
 /// Elements that a guest's tables may hold, all together. A reference costs
-/// the host 8 bytes, so this is 80 MB at the most; CPython has 9,000.
-const MAX_TABLE_ELEMENTS: usize = 10_000_000;
+/// the host 8 bytes, so this is 8 MB at the most; CPython has 9,000.
+const MAX_TABLE_ELEMENTS: usize = 1_000_000;
 
 /// Instances, memories and tables of one store: a module has as many of each
 /// as it declares, and the host keeps a record per piece.

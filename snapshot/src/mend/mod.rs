@@ -392,4 +392,34 @@ mod tests {
         }
         assert_eq!(seen, [1]);
     }
+
+    #[test]
+    fn all_that_grows_is_grown_by_one_function_each() {
+        let wasm = wat::parse_str(
+            r#"(module (import "m" "g" (memory 1)) (import "m" "f" (func))
+                (memory i64 1 7) (table 1 9 externref) (table 1 funcref)
+                (func (param i32 i64) (result i32)
+                    (drop (memory.grow 1 (local.get 1)))
+                    (drop (table.grow 0 (ref.null extern) (local.get 0)))
+                    (drop (table.grow 1 (ref.null func) (local.get 0)))
+                    (drop (memory.grow 0 (local.get 0)))
+                    (memory.grow 0 (local.get 0)))
+                (func (result i32) (memory.size 0)))"#,
+        )
+        .expect("well-formed");
+        let mended = mend(&wasm).expect("it can be mended").into_owned();
+        let source = Source::parse_image(&mended).expect("it is valid");
+        let mut seen = Vec::new();
+        for function in &source.defined {
+            source.validate(function).expect("its code is valid");
+            for operator in function.body.get_operators_reader().expect("code") {
+                if Grown::by(&operator.expect("an operator")).is_some() {
+                    seen.push(function.index);
+                }
+            }
+        }
+        assert_eq!(seen, [3, 4, 5, 6]);
+        // What is mended stays as it is.
+        assert!(matches!(mend(&mended), Ok(Cow::Borrowed(_))));
+    }
 }
