@@ -26,9 +26,9 @@ use super::{
     volume::{Entry, Node, OpenGuard, OpenHow},
 };
 
-/// Host memory that the listings of all open folders may hold together: a
-/// folder of a million names fits, a thousand of them don't.
-pub(crate) const LISTING_BYTES: usize = 256 << 20;
+/// Host memory that the listings of all open folders may hold together: one of
+/// half a million names fits, a thousand of them don't.
+pub(crate) const LISTING_BYTES: usize = 64 << 20;
 
 /// What is held of [`LISTING_BYTES`].
 #[derive(Clone, Default)]

@@ -20,6 +20,12 @@ use super::{
 /// small pieces isn't quadratic and the quota still bounds the host's memory.
 const SPARE: usize = 1 << 20;
 
+/// What a file of `len` bytes may have to spare: a part of its length, so that
+/// many short files that were long once hold no more than the quota has.
+fn spare(len: usize) -> usize {
+    (len / 8).min(SPARE)
+}
+
 /// A file's bytes.
 #[derive(Clone, Default)]
 pub(super) struct Content(Vec<u8>);
@@ -40,14 +46,13 @@ impl Content {
     /// Cuts or extends by zeros; `false` where the host has no memory.
     fn resize(&mut self, len: usize) -> bool {
         if len > self.0.capacity() {
-            let spare = self.0.len().min(SPARE);
-            let wanted = (len - self.0.len()).max(spare);
+            let wanted = (len - self.0.len()).max(spare(len));
             if self.0.try_reserve_exact(wanted).is_err() {
                 return false;
             }
         }
         self.0.resize(len, 0);
-        if self.0.capacity() - len > SPARE {
+        if self.0.capacity() - len > spare(len) {
             self.0.shrink_to(len);
         }
         true

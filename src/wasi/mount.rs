@@ -16,6 +16,7 @@ use wasmi_wasi::wasi_common::{
 };
 
 use super::{
+    dir::LISTING_BYTES,
     errno::{Errno, from_io},
     host_file::{HostHandle, file_times, filestat, kind_of},
     path,
@@ -247,13 +248,15 @@ impl Volume for HostFolder {
 
     fn read_dir(&self, path: &str) -> Result<Vec<Entry>, Errno> {
         let mut entries = Vec::new();
+        let mut bytes = 0;
         for entry in self.dir.read_dir(path).map_err(|error| from_io(&error))? {
             let entry = entry.map_err(|error| from_io(&error))?;
             // WASI's paths are UTF-8, so that other names can't be given back.
             let Ok(name) = entry.file_name().into_string() else {
                 continue;
             };
-            if entries.len() == LISTING_ENTRIES {
+            bytes += size_of::<Entry>() + name.len();
+            if entries.len() == LISTING_ENTRIES || bytes > LISTING_BYTES {
                 return Err(Errno::Overflow);
             }
             entries.push(Entry {
