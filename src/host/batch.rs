@@ -19,8 +19,8 @@ const MAX_BATCH: usize = 1024;
 /// servers, so that it may be more than there are processors.
 const MAX_CONCURRENT: usize = 16;
 
-/// Bytes of answers after which a batch's further calls fail: all are kept until
-/// they are read. A request may have as many.
+/// Bytes of answers, as values and as JSON, after which a batch's further calls
+/// fail: all are kept until they are read.
 const MAX_ANSWERS: usize = 64 << 20;
 
 /// Why there is no answer to a batch of `count`, if it is too many.
@@ -44,6 +44,8 @@ impl Functions {
         let answered = AtomicUsize::new(0);
         let make = |call: Result<Call, HostError>| {
             let given = match call {
+                // Nobody will read it.
+                _ if self.is_over() => Err(HostError::from("the run is over")),
                 _ if answered.load(Ordering::Relaxed) >= MAX_ANSWERS => Err(HostError::new(
                     HostErrorKind::TooLarge,
                     "the answers before it are too large together",
@@ -93,7 +95,7 @@ impl Functions {
 fn weight_of(answer: &Answer) -> usize {
     weight::OBJECT
         + match answer {
-            Ok(value) => weight::of_value(value),
+            Ok(value) => weight::of_value(value) + weight::as_text(value),
             Err(error) => error.message().len(),
         }
 }

@@ -24,10 +24,6 @@ use wasmi_wasi::wasi_common::{
 /// What it is called in the guest's files.
 pub(crate) const DEVICE: &str = "/dev/host";
 
-/// Bytes of one request. Enough for a whole file's content in JSON; the host
-/// keeps the request and what it parses to.
-const MAX_REQUEST: usize = 64 << 20;
-
 /// What is answered to who reads before he has asked all of a question.
 const UNENDED: &[u8] =
     b"{\"error\":\"invalid call format: the line has no end\",\"kind\":\"invalid\"}\n";
@@ -67,22 +63,23 @@ impl Device {
         self.channel.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in part of a request, and answers it once it is whole.
-    fn accept(&self, channel: &mut Channel, bytes: &[u8]) -> Result<(), Error> {
-        if channel.request.len() + bytes.len() > MAX_REQUEST {
+    /// Takes in part of a request, and answers it once it is whole; whether it
+    /// was.
+    fn accept(&self, channel: &mut Channel, bytes: &[u8]) -> Result<bool, Error> {
+        if channel.request.len() + bytes.len() > self.functions.max_request() {
             channel.request = Vec::new();
             return Err(Errno::Fbig.into());
         }
         if channel.request.is_empty() && bytes.first().is_some_and(|byte| short::begins(*byte)) {
             channel.answer = std::io::Cursor::new(self.functions.answer_short(bytes));
-            return Ok(());
+            return Ok(true);
         }
         let end = bytes.iter().position(|byte| *byte == b'\n');
         channel
             .request
             .extend_from_slice(&bytes[..end.unwrap_or(bytes.len())]);
         match end {
-            None => Ok(()),
+            None => Ok(false),
             // One request at a time: there is one answer to read.
             Some(end) if end + 1 < bytes.len() => {
                 channel.request.clear();
@@ -92,14 +89,14 @@ impl Device {
                 let request = std::mem::take(&mut channel.request);
                 if let (Some(exchange), [REPLY, reply @ ..]) = (&self.exchange, &*request) {
                     return match exchange.reply(reply.to_vec()) {
-                        true => Ok(()),
+                        true => Ok(true),
                         false => Err(Errno::Fbig.into()),
                     };
                 }
                 let mut answer = self.functions.answer(&request).to_string().into_bytes();
                 answer.push(b'\n');
                 channel.answer = std::io::Cursor::new(answer);
-                Ok(())
+                Ok(true)
             }
         }
     }
@@ -147,8 +144,12 @@ impl WasiFile for Device {
         let mut channel = self.channel();
         let mut written = 0;
         for buffer in buffers {
-            self.accept(&mut channel, buffer)?;
+            let answered = self.accept(&mut channel, buffer)?;
             written += buffer.len() as u64;
+            if answered {
+                // There is one answer to read, before which nothing more is asked.
+                break;
+            }
         }
         Ok(written)
     }

@@ -4,6 +4,10 @@ use super::{
     Exchange, HostError, HostErrorKind, HostFunctions, batch::check_count, builtin,
     registry::Answer, weight,
 };
+use crate::{
+    Limits,
+    engine::{Meter, Pause},
+};
 use serde_json::{Map, Value, json};
 use std::{
     borrow::Cow,
@@ -12,12 +16,15 @@ use std::{
 };
 
 /// The host functions of one run, fixed when it starts.
-#[derive(Default)]
 pub(crate) struct Functions {
     named: HostFunctions,
     /// What a channel has to say before it is asked anything; the first that
     /// is opened says it.
     first: Mutex<First>,
+    /// Bytes of one request.
+    max_request: usize,
+    /// What bounds the run.
+    meter: Option<Arc<Meter>>,
 }
 
 /// What is said before anything is asked.
@@ -42,18 +49,52 @@ const SMALL_REQUEST: usize = 256 << 10;
 
 /// Bytes that the values of one request may take in the host's memory, which
 /// may be eighty times those of their text.
-pub(super) const MAX_PARSED: usize = 256 << 20;
+pub(super) const MAX_PARSED: usize = 64 << 20;
+
+/// Bytes of one request, where no more than so many are written to a file: the
+/// host keeps the request and what it parses to.
+const MAX_REQUEST: usize = 32 << 20;
+
+impl Default for Functions {
+    fn default() -> Self {
+        Self::from(HostFunctions::default())
+    }
+}
 
 impl From<HostFunctions> for Functions {
     fn from(named: HostFunctions) -> Self {
         Self {
             named,
             first: Mutex::default(),
+            max_request: MAX_REQUEST,
+            meter: None,
         }
     }
 }
 
 impl Functions {
+    /// The same for a run that `limits` bound, and `meter` ends.
+    pub(crate) fn bounded(self, limits: &Limits, meter: &Arc<Meter>) -> Self {
+        // What is written is a text, whose JSON may be longer.
+        let written = usize::try_from(limits.fs_write).unwrap_or(usize::MAX);
+        Self {
+            max_request: written.saturating_mul(2).max(MAX_REQUEST),
+            meter: Some(Arc::clone(meter)),
+            ..self
+        }
+    }
+
+    /// Bytes of one request.
+    pub(crate) fn max_request(&self) -> usize {
+        self.max_request
+    }
+
+    /// Whether the run is over, and nothing more is to be done for it.
+    pub(super) fn is_over(&self) -> bool {
+        let meter = self.meter.as_ref();
+        meter.is_some_and(|meter| meter.check().is_err_and(|stop| Pause::of(&stop).is_none()))
+    }
+
     /// Lets the first channel opened from now on begin with `bytes`; `begin` is
     /// called when they are about to be read.
     pub(crate) fn say_first(&self, bytes: Vec<u8>, begin: impl FnOnce() + Send + 'static) {
@@ -79,6 +120,9 @@ impl Functions {
     /// `{"data": …}` or `{"error": MESSAGE, "kind": WORD}` (a word of
     /// [`HostErrorKind`]), with the request's `id` if it has one.
     pub(crate) fn answer(&self, request: &[u8]) -> Value {
+        if request.len() > self.max_request {
+            return failed(&self.too_long());
+        }
         if request.len() > SMALL_REQUEST && weight::of_text(request) > MAX_PARSED {
             return failed(&too_many_values());
         }
@@ -104,6 +148,13 @@ impl Functions {
         answers
             .map(|(answer, id)| with_id(answered(answer), id))
             .collect()
+    }
+
+    /// Why a request is not read that is longer than it may be.
+    pub(crate) fn too_long(&self) -> HostError {
+        let max = self.max_request;
+        let message = format!("the request is longer than {max} bytes");
+        HostError::new(HostErrorKind::TooLarge, message)
     }
 
     /// Whether the function `name` waits for nothing.

@@ -51,6 +51,27 @@ pub(super) fn of_value(value: &Value) -> usize {
     VALUE + parts
 }
 
+/// Bytes of the strings of `value` in JSON, where a byte may take six.
+pub(super) fn as_text(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.bytes().map(written).sum(),
+        Value::Array(values) => values.iter().map(as_text).sum(),
+        Value::Object(entries) => {
+            let entry = |(key, value): (&String, &Value)| 6 * key.len() + as_text(value);
+            entries.iter().map(entry).sum()
+        }
+        _ => 0,
+    }
+}
+
+fn written(byte: u8) -> usize {
+    match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
+        0..0x20 => 6,
+        _ => 1,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

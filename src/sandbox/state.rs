@@ -113,7 +113,8 @@ impl Sandbox {
             http: Http::granted(&self.grants, &self.limits, &meter)?,
             packages: self.packages.clone(),
         });
-        let functions = Arc::new(Functions::from(built_in.and(&self.functions)));
+        let functions = Functions::from(built_in.and(&self.functions));
+        let functions = Arc::new(functions.bounded(&self.limits, &meter));
         let shared = Arc::clone(&functions);
         root = root.with_device(host::DEVICE, move || {
             Box::new(Device::new(Arc::clone(&shared)))
