@@ -178,7 +178,8 @@ impl<'a> Call<'a> {
                 Plain::Number(self.number(index)?)
             }
             Some(_) if self.is_string(index)? => {
-                Plain::Text(self.with_text(index, |bytes, _| text::characters(bytes))?)
+                let max = self.state().functions.max_request();
+                Plain::Text(self.with_short_text(index, max, text::characters)?)
             }
             Some(_) => Plain::Other,
         })
@@ -218,6 +219,19 @@ impl<'a> Call<'a> {
         let result = memory.get(range).map(|bytes| use_it(bytes, state));
         self.ask(self.exports.qjs_free_cstring, (text,))?;
         Ok(result.ok_or_else(|| broken("a string outside its memory"))?)
+    }
+
+    /// The same for one of at most `max` bytes, which are about to be copied.
+    pub(super) fn with_short_text<T>(
+        &mut self,
+        index: usize,
+        max: usize,
+        use_it: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T, Failure> {
+        let used = self.with_text(index, |bytes, _| {
+            (bytes.len() <= max).then(|| use_it(bytes))
+        })?;
+        used.ok_or_else(|| text::too_long(max))
     }
 
     /// The engine's copy of a string, to be freed, and where its bytes are.

@@ -23,7 +23,8 @@ const MAX_INTEGER: f64 = 9_007_199_254_740_991.0;
 
 /// The answer to a request, or to a batch of them, both as JSON.
 pub(super) fn call(call: &mut Call<'_>) -> Result<Answer, Failure> {
-    let request = call.with_text(0, |text, _| whole_characters(text))?;
+    let max = functions(call).max_request();
+    let request = call.with_short_text(0, max, whole_characters)?;
     Ok(Answer::Text(functions(call).answer(&request).to_string()))
 }
 

@@ -7,8 +7,26 @@ use super::{
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
+/// Bytes of what is converted at a time: the host holds the result until the
+/// program has it.
+const MAX_TEXT: usize = 64 << 20;
+
+/// Why something longer than `max` is not converted.
+pub(super) fn too_long(max: usize) -> Failure {
+    Failure::Error(format!(
+        "it is too long: at most {max} bytes are taken at a time"
+    ))
+}
+
+fn short(bytes: &[u8]) -> Result<&[u8], Failure> {
+    if bytes.len() > MAX_TEXT {
+        return Err(too_long(MAX_TEXT));
+    }
+    Ok(bytes)
+}
+
 pub(super) fn utf8_encode(call: &mut Call<'_>) -> Result<Answer, Failure> {
-    let bytes = call.with_text(0, |bytes, _| bytes.to_vec())?;
+    let bytes = call.with_short_text(0, MAX_TEXT, |bytes| bytes.to_vec())?;
     Ok(Answer::Bytes(bytes))
 }
 
@@ -16,10 +34,12 @@ pub(super) fn utf8_encode(call: &mut Call<'_>) -> Result<Answer, Failure> {
 pub(super) fn utf8_decode(call: &mut Call<'_>) -> Result<Answer, Failure> {
     let range = call.bytes(0)?;
     let fatal = call.boolean(3)?;
-    let (bytes, _) = call.memory(range)?;
+    let bytes = short(call.memory(range)?.0)?;
     Ok(match std::str::from_utf8(bytes) {
         Ok(text) => Answer::Text(text.to_owned()),
         Err(_) if fatal => Answer::Null,
+        // What is replaced may become three times as long.
+        Err(_) if bytes.len() > MAX_TEXT / 3 => return Err(too_long(MAX_TEXT / 3)),
         Err(_) => Answer::Text(String::from_utf8_lossy(bytes).into_owned()),
     })
 }
@@ -28,7 +48,7 @@ pub(super) fn utf8_decode(call: &mut Call<'_>) -> Result<Answer, Failure> {
 pub(super) fn utf16_decode(call: &mut Call<'_>) -> Result<Answer, Failure> {
     let range = call.bytes(0)?;
     let fatal = call.boolean(3)?;
-    let (bytes, _) = call.memory(range)?;
+    let bytes = short(call.memory(range)?.0)?;
     let (pairs, rest) = bytes.as_chunks::<2>();
     let units = pairs.iter().map(|pair| u16::from_le_bytes(*pair));
     let mut valid = rest.is_empty();
@@ -53,12 +73,12 @@ pub(super) fn utf16_decode(call: &mut Call<'_>) -> Result<Answer, Failure> {
 /// Buffer, offset, length.
 pub(super) fn base64_encode(call: &mut Call<'_>) -> Result<Answer, Failure> {
     let range = call.bytes(0)?;
-    let (bytes, _) = call.memory(range)?;
+    let bytes = short(call.memory(range)?.0)?;
     Ok(Answer::Text(STANDARD.encode(bytes)))
 }
 
 pub(super) fn base64_decode(call: &mut Call<'_>) -> Result<Answer, Failure> {
-    let bytes = call.with_text(0, |text, _| STANDARD.decode(text))?;
+    let bytes = call.with_short_text(0, MAX_TEXT, |text| STANDARD.decode(text))?;
     bytes
         .map(Answer::Bytes)
         .map_err(|error| Failure::Type(format!("the text is not Base64: {error}")))
