@@ -3,6 +3,8 @@
 #![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod apps;
+#[cfg(target_os = "linux")]
+mod attacks;
 mod calls;
 mod cli;
 mod copies;
