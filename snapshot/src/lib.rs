@@ -37,8 +37,9 @@
 //!    the interrupted call on, the captured values being constants in it. The
 //!    export that the host had called becomes a driver, which makes the captured
 //!    call after all and passes its results through the continuations, from the
-//!    innermost to the outermost. New calls run the original functions, so that
-//!    after restoring nothing costs more than before.
+//!    innermost to the outermost. That export is to be called once: it goes on
+//!    with the captured call, and takes no arguments. New calls run the original
+//!    functions, so that after restoring nothing costs more than before.
 //!
 //! ```text
 //! captured:  _start → main → loop_once → read          (import: the point)
