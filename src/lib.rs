@@ -154,5 +154,5 @@ pub use stdio::{Output, Stdin};
 pub use value::Value;
 pub use wasm::{
     CallContext, CallError, Engine, ExportType, ExternType, Func, FunctionType, ImportType,
-    Instance, InstanceBuilder, MemoryView, Module, ValueType,
+    Instance, InstanceBuilder, MemoryView, Module, PureFunction, Unfinished, ValueType,
 };

@@ -20,6 +20,10 @@ pub(crate) struct Waiting(pub(super) ResumableCallHostTrap);
 /// milliseconds of work.
 const SLICE: u64 = 4_000_000;
 
+/// Fuel of a call that is brief: well below a millisecond of work, so that a
+/// caller who holds something meanwhile need not let go of it.
+const BRIEF: u64 = 100_000;
+
 /// Puts the first slice into the store.
 pub(super) fn fill(store: &mut MappedStore<State>) -> Result<(), Error> {
     let slice = store.data_mut().fuel.take(SLICE);
@@ -37,6 +41,35 @@ pub(super) fn metered(
     results: &mut [Val],
 ) -> Result<(), Stop> {
     let call = func.call_resumable(&mut *store, params, results)?;
+    rest(store, call, results)
+}
+
+/// Calls `func` for as long as a brief call may take; gives what goes on, where it
+/// takes longer.
+pub(super) fn brief(
+    store: &mut MappedStore<State>,
+    func: Func,
+    params: &[Val],
+    results: &mut [Val],
+) -> Result<Option<ResumableCall>, Stop> {
+    let left = store.as_context().get_fuel()?;
+    if left > BRIEF {
+        store.data_mut().fuel.give_back(left - BRIEF);
+        store.as_context_mut().set_fuel(BRIEF)?;
+    }
+    match func.call_resumable(&mut *store, params, results)? {
+        ResumableCall::Finished => Ok(None),
+        paused @ ResumableCall::OutOfFuel(_) => Ok(Some(paused)),
+        trap => rest(store, trap, results).map(|()| None),
+    }
+}
+
+/// Goes on with `call` until it ends.
+pub(super) fn rest(
+    store: &mut MappedStore<State>,
+    call: ResumableCall,
+    results: &mut [Val],
+) -> Result<(), Stop> {
     match drive(store, call, results)? {
         None => Ok(()),
         Some(Waiting(trap)) => Err(trap.into_host_error()),

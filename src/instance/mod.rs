@@ -36,7 +36,7 @@ use crate::{
 };
 use limiter::Limiter;
 use resting::Rested;
-use wasmi::{Linker, Store, Val};
+use wasmi::{Linker, ResumableCall, Store, Val};
 
 /// Whether an import has another type than what the host provides.
 fn is_linking(error: &wasmi::Error) -> bool {
@@ -171,6 +171,27 @@ impl Instance {
             Metering::Off => func.call(store, params, results),
             Metering::On => call::metered(store, func, params, results),
         })
+    }
+
+    /// Calls `func` for as long as a brief call may take, where the guest is
+    /// metered; gives what [goes on](Self::finish), if it takes longer.
+    pub(crate) fn call_briefly(
+        &mut self,
+        func: wasmi::Func,
+        params: &[Val],
+        results: &mut [Val],
+    ) -> Result<Option<ResumableCall>, Stop> {
+        if self.metering == Metering::Off {
+            return self.call(func, params, results).map(|()| None);
+        }
+        let called = call::brief(&mut self.store, func, params, results);
+        called.map_err(|stop| call::note_limits(&mut self.store, stop))
+    }
+
+    /// Goes on with a call until it ends.
+    pub(crate) fn finish(&mut self, call: ResumableCall, results: &mut [Val]) -> Result<(), Stop> {
+        let ended = call::rest(&mut self.store, call, results);
+        ended.map_err(|stop| call::note_limits(&mut self.store, stop))
     }
 
     /// Calls `func`, which takes and gives nothing, until it ends, or waits for

@@ -1,10 +1,13 @@
 //! What of an instance has handles outside of it.
 
-use super::Func;
+use super::{Func, leaf::Leaf};
 use crate::instance::State;
 use std::{
     collections::HashMap,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use wasmi::{AsContextMut, ExternRef, FuncType};
 
@@ -31,6 +34,8 @@ pub(super) struct Resolved {
     pub(super) ty: FuncType,
     /// What it was looked up as.
     pub(super) name: Option<String>,
+    /// The same, if it is so short that it need not be entered.
+    pub(super) leaf: Option<Arc<Leaf>>,
 }
 
 impl Default for Handles {
@@ -67,6 +72,13 @@ impl Handles {
     pub(super) fn named(&self, name: &str) -> Option<Func> {
         let index = *self.names.get(name)?;
         Some(self.func(index))
+    }
+
+    /// States that `func` is as short as `leaf`.
+    pub(super) fn set_leaf(&mut self, func: Func, leaf: &Arc<Leaf>) {
+        if let Some(resolved) = self.functions.get_mut(func.index as usize) {
+            resolved.leaf = Some(Arc::clone(leaf));
+        }
     }
 
     fn func(&self, index: u32) -> Func {
@@ -110,6 +122,7 @@ pub(super) fn handle(store: &mut impl AsContextMut<Data = State>, raw: wasmi::Fu
         raw,
         ty,
         name: None,
+        leaf: None,
     });
     handles.known.insert(key, index);
     handles.func(index)

@@ -3,6 +3,7 @@
 use super::{
     CallError, Func, FunctionType, MemoryView, Module, convert, global,
     handles::{self, Handles},
+    leaf::Leaf,
 };
 use crate::{
     Error, ErrorKind, Function, Limits, Value,
@@ -10,6 +11,7 @@ use crate::{
     instance::{Instance as Inner, State},
 };
 use dormouse_snapshot::CURRENT_FUNCTION;
+use std::sync::Arc;
 use wasmi::{AsContextMut, Extern, FuncType, Memory, Val};
 
 /// An instance of a [`Module`], with a state of its own.
@@ -26,15 +28,15 @@ use wasmi::{AsContextMut, Extern, FuncType, Memory, Val};
 /// # Ok::<(), dormouse::CallError>(())
 /// ```
 pub struct Instance {
-    inner: Inner,
+    pub(super) inner: Inner,
     module: Module,
     limits: Limits,
     traced: bool,
     /// What it has exited with.
     exited: Option<i32>,
     /// Where arguments and results are put, call after call.
-    params: Vec<Val>,
-    results: Vec<Val>,
+    pub(super) params: Vec<Val>,
+    pub(super) results: Vec<Val>,
 }
 
 impl Instance {
@@ -93,7 +95,11 @@ impl Instance {
             return Ok(func);
         }
         let export = self.export(name);
-        function(self.inner.store_mut(), export, name).map_err(|error| {
+        let found = function(self.inner.store_mut(), export, name);
+        if let (Ok(func), Some(leaf)) = (&found, self.module.leaf(name)) {
+            Handles::of(self.inner.store_mut().data_mut()).set_leaf(*func, leaf);
+        }
+        found.map_err(|error| {
             let exports = self.module.exports().iter();
             let functions: Vec<String> = exports
                 .filter(|export| matches!(export.ty, super::ExternType::Function(_)))
@@ -123,6 +129,12 @@ impl Instance {
     ///
     /// As of [`call`](Self::call), and when the function is another instance's.
     pub fn call_function(&mut self, func: Func, args: &[Value]) -> Result<Vec<Value>, CallError> {
+        if let Some(count) = self.leaf(func).map(|leaf| leaf.results()) {
+            let mut results = vec![Value::Null; count];
+            if self.call_leaf(func, args, &mut results) {
+                return Ok(results);
+            }
+        }
         let raw = self.lower(func, args)?;
         self.call_raw(raw)?;
         let store = self.inner.store_mut();
@@ -143,19 +155,13 @@ impl Instance {
         args: &[Value],
         results: &mut [Value],
     ) -> Result<(), CallError> {
+        if self.call_leaf(func, args, results) {
+            return Ok(());
+        }
         let raw = self.lower(func, args)?;
-        if self.results.len() != results.len() {
-            return Err(CallError::invoke(format!(
-                "there is room for {} results, and the function gives {}",
-                results.len(),
-                self.results.len()
-            )));
-        }
+        self.check_room(results)?;
         self.call_raw(raw)?;
-        let store = self.inner.store_mut();
-        for (place, value) in results.iter_mut().zip(&self.results) {
-            *place = convert::lift(store, value);
-        }
+        self.lift_into(results);
         Ok(())
     }
 
@@ -280,7 +286,7 @@ impl Instance {
     }
 
     /// Makes arguments, and room for results, ready for a call of `func`.
-    fn lower(&mut self, func: Func, args: &[Value]) -> Result<wasmi::Func, CallError> {
+    pub(super) fn lower(&mut self, func: Func, args: &[Value]) -> Result<wasmi::Func, CallError> {
         let handles = Handles::of(self.inner.store_mut().data_mut());
         let resolved = handles.get(func).ok_or_else(foreign)?;
         let (raw, types) = (resolved.raw, resolved.ty.params());
@@ -304,10 +310,65 @@ impl Instance {
         Err(wrong(store.data_mut(), func, &given))
     }
 
+    /// Calls `func` without entering it, if it is so short, and nothing would stop
+    /// or count it; whether it did.
+    #[inline]
+    pub(super) fn call_leaf(&mut self, func: Func, args: &[Value], results: &mut [Value]) -> bool {
+        if self.exited.is_some() || self.inner.state().meter.is_ended() {
+            return false;
+        }
+        self.leaf(func).is_some_and(|leaf| leaf.call(args, results))
+    }
+
+    /// `func`, if it is so short, and its fuel is not counted.
+    #[inline]
+    pub(super) fn leaf(&mut self, func: Func) -> Option<&Arc<Leaf>> {
+        if self.limits.fuel.is_some() {
+            return None;
+        }
+        let handles = Handles::of(self.inner.store_mut().data_mut());
+        handles.get(func)?.leaf.as_ref()
+    }
+
+    /// Whether `results` has a place for each result.
+    pub(super) fn check_room(&self, results: &[Value]) -> Result<(), CallError> {
+        if self.results.len() == results.len() {
+            return Ok(());
+        }
+        Err(CallError::invoke(format!(
+            "there is room for {} results, and the function gives {}",
+            results.len(),
+            self.results.len()
+        )))
+    }
+
+    fn lift_into(&mut self, results: &mut [Value]) {
+        let store = self.inner.store_mut();
+        for (place, value) in results.iter_mut().zip(&self.results) {
+            *place = convert::lift(store, value);
+        }
+    }
+
     /// Calls `raw` with what is ready.
     fn call_raw(&mut self, raw: wasmi::Func) -> Result<(), CallError> {
         self.begin()?;
         let ended = self.inner.call(raw, &self.params, &mut self.results);
+        self.settle(ended)
+    }
+
+    /// What a call that has ended gives.
+    pub(super) fn end(
+        &mut self,
+        ended: Result<(), Stop>,
+        results: &mut [Value],
+    ) -> Result<(), CallError> {
+        self.settle(ended)?;
+        self.lift_into(results);
+        Ok(())
+    }
+
+    /// Sees to what a call leaves.
+    fn settle(&mut self, ended: Result<(), Stop>) -> Result<(), CallError> {
         if self.limits.fuel.is_some() {
             self.inner.settle();
         }
@@ -321,7 +382,7 @@ impl Instance {
     }
 
     /// Counts anew for another call.
-    fn begin(&mut self) -> Result<(), CallError> {
+    pub(super) fn begin(&mut self) -> Result<(), CallError> {
         if let Some(code) = self.exited {
             return Err(CallError::invoke(format!(
                 "the guest has exited with code {code}; go on with another instance"

@@ -1,12 +1,16 @@
 //! Modules, compiled once for any number of instances.
 
-use super::{ExportType, ImportType, InstanceBuilder};
+use super::{
+    ExportType, ImportType, InstanceBuilder,
+    leaf::{self, Leaf},
+};
 use crate::{
     Error, ErrorKind, Image,
     engine::{MAX_RECURSION_DEPTH, Metering},
     instance::Prepared,
 };
 use std::{
+    collections::HashMap,
     path::Path,
     sync::{Arc, OnceLock},
 };
@@ -83,6 +87,8 @@ struct Inner {
     exports: Vec<ExportType>,
     /// One of each [`Way`] to run it.
     prepared: [OnceLock<Prepared>; 4],
+    /// Exports that need not be entered.
+    leaves: OnceLock<HashMap<String, Arc<Leaf>>>,
 }
 
 /// How an instance runs.
@@ -138,6 +144,7 @@ impl Module {
             imports,
             exports,
             prepared: ways,
+            leaves: OnceLock::new(),
         })))
     }
 
@@ -177,6 +184,14 @@ impl Module {
 
     pub(super) fn image(&self) -> &Image {
         &self.0.image
+    }
+
+    /// The export `name`, if it is so short that it need not be entered.
+    pub(super) fn leaf(&self, name: &str) -> Option<&Arc<Leaf>> {
+        let leaves = &self.0.leaves;
+        leaves
+            .get_or_init(|| leaf::leaves(self.0.image.wasm_bytes()))
+            .get(name)
     }
 
     /// What it imports, and whether that is there in any case.
