@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import ray
 
@@ -46,9 +47,8 @@ def script(number: int) -> str:
     return f"result = sum(p for p in PRIMES if p % 1000 == {number} % 1000)"
 
 
-# A task for many scripts: what Ray does for each takes longer than some scripts.
-@ray.remote(num_cpus=1)
 def judge(path: str, numbers: list[int]) -> list[dormouse.Outcome]:
+    """A task of many scripts: what Ray does for one takes longer than some scripts."""
     image = dormouse.Image.load(path)
     return [
         image.run(stdin=script(number), timeout=0.5, memory="64mb", max_output="64kb")
@@ -66,10 +66,11 @@ def main(count: int = 1000, each: int = 25) -> int:
         log_to_driver=False,
         object_store_memory=80 << 20,
     )
+    task: Any = ray.remote(num_cpus=1)(judge)
     try:
         began = time.monotonic()
         tasks = [
-            judge.remote(str(folder / "app.dormouse"), list(range(at, min(at + each, count))))
+            task.remote(str(folder / "app.dormouse"), list(range(at, min(at + each, count))))
             for at in range(0, count, each)
         ]
         outcomes = [outcome for some in ray.get(tasks) for outcome in some]
