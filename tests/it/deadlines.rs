@@ -36,6 +36,39 @@ const PYTHON: &[(&str, &str)] = &[
         "what the host draws",
         "import os\nwhile True: os.urandom(9_000_000)",
     ),
+    ("short copies", "x = bytearray(4000)\nwhile True: x[:] = x"),
+    (
+        "a jump that crafted code makes to itself",
+        "import opcode\ndef f(): pass\njump = bytes([opcode.opmap['JUMP_BACKWARD'], 1])\n\
+         f.__code__ = f.__code__.replace(co_code=bytes([opcode.opmap['RESUME'], 0]) + jump)\nf()",
+    ),
+    (
+        "code without a jump, again and again",
+        "def f(): pass\nbody = f.__code__.co_code\n\
+         f.__code__ = f.__code__.replace(co_code=body[:2] + bytes([9, 0]) * 2_000_000 + body[2:])\n\
+         while True: f()",
+    ),
+    (
+        "generators in generators",
+        "def g(n):\n while True:\n  yield from g(n - 1) if n else range(3)\nfor x in g(100): pass",
+    ),
+    (
+        "sorting",
+        "x = list(range(9, 0, -1))\nwhile True: sorted(x * 1000, key=lambda n: -n)",
+    ),
+    ("products of text", "while True: 'ab' * 500_000"),
+    (
+        "what deletes itself",
+        "class A:\n def __del__(self): A()\nA()\nwhile True: A()",
+    ),
+    (
+        "an endless map",
+        "import itertools, collections; collections.deque(map(abs, itertools.count()), 0)",
+    ),
+    (
+        "a comparison of itself",
+        "x = []; y = []\nfor _ in range(90): x = [x, x]; y = [y, y]\nx == y",
+    ),
 ];
 
 const JAVASCRIPT: &[(&str, &str)] = &[
@@ -54,6 +87,7 @@ const JAVASCRIPT: &[(&str, &str)] = &[
         "an array of nothing",
         "Array.prototype.indexOf.call({ length: 2 ** 52 }, 1)",
     ),
+    ("filling", "for (;;) new Array(1e5).fill(0)"),
     ("jobs", "const f = () => Promise.resolve().then(f); f()"),
     (
         "copies",

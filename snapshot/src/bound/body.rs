@@ -1,19 +1,31 @@
 //! A function's body with the payments in it.
 
-use super::{Bound, FIRST, PASSES, UNIT, graph::Called, paths::counted_at_heads};
+use super::{
+    AHEAD, Bound, FIRST, ROUNDS, UNIT,
+    graph::{COPIES, Called},
+    paths::{STRETCH, counted_at_heads},
+};
 use crate::{cover::begins_stretch, instrument::count};
+use std::collections::BTreeMap;
 use wasm_encoder::{
     BlockType, Function, Instruction as I, ValType,
     reencode::{self, Reencode},
 };
 use wasmparser::{FunctionBody, Operator};
 
-/// Bytes, and elements of tables, that one unit pays for: they are copied some
-/// eight times as fast as operators are executed. As a power of two.
-const BULK: i32 = 19;
+/// Bytes, and elements of tables, that one unit pays for: they are copied at least
+/// four times as fast as operators are executed. As a power of two.
+///
+/// Fewer are paid for as part of a pass, see [`BULK`](super::graph::BULK).
+const BULK: i32 = 12;
 
-/// What growing a memory or a table may cost the host, in units.
-const GROWTH: u32 = 16;
+/// What growing a memory or a table may cost the host, in operators.
+const GROWTH: u32 = 1 << 20;
+
+/// The units that pay for `operators`.
+fn units(operators: u32) -> i32 {
+    (1 + operators / UNIT).cast_signed()
+}
 
 /// A function on its way.
 struct Payer {
@@ -22,14 +34,16 @@ struct Payer {
     budget: u32,
     /// The function that asks for more.
     refill: u32,
-    /// The local that counts up to [`FIRST`], from zero at first.
+    /// The local that counts operators up to [`FIRST`], from zero at first.
     counter: u32,
     /// The local for what is left of the budget.
     rest: u32,
     /// The local for sizes, and that for sizes of 64 bits.
     sizes: [u32; 2],
-    /// Units for [`PASSES`] passes.
-    units: u32,
+    /// Operators that are paid for at once when it goes back in loops.
+    ahead: u32,
+    /// Operators of the longest round.
+    round: u32,
     /// The stretch of the original that the operators are in.
     stretch: u32,
     /// That of each stretch of this function after the first, if it is of one.
@@ -62,31 +76,32 @@ pub(super) fn rewrite(
         let of_width = |operator| graph.widths.bulk(operator) == Some(wide);
         u32::from(operators.iter().any(of_width))
     };
-    let counts = u32::from(called.passes.has_loops);
-    let pays = called.pays || called.paid_calls().any(|(_, is_frequent)| is_frequent);
+    let has_loops = called.passes.has_loops();
+    let pays = called.pays || called.paid_calls().any(|paid| paid.is_frequent);
     // What is not needed is not there, and costs nothing.
     let (small, wide) = (bulk(false), bulk(true));
-    let counts = counts + u32::from(pays);
+    let counts = u32::from(has_loops) + u32::from(pays);
     locals.push((counts + small, ValType::I32));
     locals.push((wide, ValType::I64));
     locals.retain(|(count, _)| *count > 0);
     let sizes = [counter + counts, counter + counts + small];
-    let pass = called.passes.longest;
+    let round = called.passes.longest_round();
     let mut payer = Payer {
         function: Function::new(locals),
         budget,
         refill,
         counter,
-        rest: counter + u32::from(called.passes.has_loops),
+        rest: counter + u32::from(has_loops),
         sizes,
-        units: 1 + PASSES.saturating_mul(pass) / UNIT,
+        ahead: AHEAD.max(ROUNDS.saturating_mul(round)),
+        round,
         stretch: bound.stretch,
         stretches: vec![Some(bound.stretch)],
     };
     if called.pays {
-        payer.enter(called.passes.has_loops, 1 + pass / UNIT);
+        payer.pay(units(called.passes.for_callers()));
     }
-    payer.all(bound, operators, &heads, &called)?;
+    payer.all(bound, &operators, &heads, &called)?;
     bound.stretch = payer.stretch + 1;
     bound.stretches.append(&mut payer.stretches);
     Ok(payer.function)
@@ -113,17 +128,36 @@ impl Payer {
     }
 
     /// Pays `units`, with the help of a local.
-    fn pay(&mut self, units: u32) {
+    fn pay(&mut self, units: i32) {
         let (budget, rest) = (self.budget, self.rest);
         self.emit(&[
             I::GlobalGet(budget),
-            I::I32Const(-units.cast_signed()),
+            I::I32Const(-units),
             I::I32Add,
             I::LocalTee(rest),
             I::GlobalSet(budget),
             I::LocalGet(rest),
         ]);
         self.refill_below_zero();
+    }
+
+    /// Pays without a local.
+    fn pay_between(&mut self, units: i32) {
+        self.emit(&[I::GlobalGet(self.budget), I::I32Const(units)]);
+        self.pay_rest();
+    }
+
+    /// Pays what is on the stack, above the budget.
+    fn pay_rest(&mut self) {
+        self.subtract();
+        self.refill_below_zero();
+    }
+
+    /// Takes what is on the stack from the budget, which is below, and leaves what
+    /// remains there.
+    fn subtract(&mut self) {
+        let budget = self.budget;
+        self.emit(&[I::I32Sub, I::GlobalSet(budget), I::GlobalGet(budget)]);
     }
 
     /// Asks the host if what is on the stack is negative.
@@ -134,47 +168,27 @@ impl Payer {
         self.go_on();
     }
 
-    /// Pays for passes to come.
-    fn pay_passes(&mut self) {
-        self.pay_between(self.units);
-        self.prepaid();
+    /// Pays for rounds to come.
+    fn pay_ahead(&mut self) {
+        let units = units(self.ahead + self.round * COPIES);
+        self.emit(&[I::GlobalGet(self.budget), I::I32Const(units)]);
+        self.subtract();
+        self.emit(&[I::I32Const(0), I::I32LtS]);
+        self.seldom();
+        self.emit(&[I::Call(self.refill), I::End]);
+        // It is too short to be worth a detour.
+        self.stretches.push(self.stretches[0]);
+        let counted = FIRST.cast_signed() - self.ahead.cast_signed();
+        self.emit(&[I::I32Const(counted), I::LocalSet(self.counter)]);
     }
 
-    fn prepaid(&mut self) {
-        self.emit(&[
-            I::I32Const(FIRST.cast_signed() - PASSES.cast_signed()),
-            I::LocalSet(self.counter),
-        ]);
-    }
-
-    fn enter(&mut self, has_loops: bool, units: u32) {
-        if has_loops {
-            self.pay(self.units);
-            self.prepaid();
-        } else {
-            self.pay(units);
-        }
-    }
-
-    /// Pays without a local.
-    fn pay_between(&mut self, units: u32) {
-        self.emit(&[I::GlobalGet(self.budget), I::I32Const(units.cast_signed())]);
-        self.pay_rest();
-    }
-
-    /// Pays what is on the stack, above the budget.
-    fn pay_rest(&mut self) {
-        let budget = self.budget;
-        self.emit(&[I::I32Sub, I::GlobalSet(budget), I::GlobalGet(budget)]);
-        self.refill_below_zero();
-    }
-
-    /// Counts, and leaves on the stack whether passes are left.
-    fn count(&mut self) {
+    /// Counts a round of `operators`, and leaves on the stack whether they were
+    /// paid for.
+    fn count(&mut self, operators: u32) {
         let counter = self.counter;
         self.emit(&[
             I::LocalGet(counter),
-            I::I32Const(1),
+            I::I32Const(operators.cast_signed()),
             I::I32Add,
             I::LocalTee(counter),
             I::I32Const(FIRST.cast_signed()),
@@ -182,20 +196,47 @@ impl Payer {
         ]);
     }
 
-    /// Goes back to the loop at `depth`.
-    fn go_back(&mut self, depth: u32) {
-        self.count();
-        self.emit(&[I::BrIf(depth)]);
+    /// Begins a loop that is gone back to where it pays behind its end, if need
+    /// be:
+    ///
+    /// ```wat
+    /// (block $on
+    ///   (loop $back
+    ///     (block $pay … (br $on))
+    ///     …
+    ///     (br $back)))
+    /// ```
+    fn begin_loop(&mut self, ty: BlockType) {
+        self.emit(&[I::Block(ty), I::Loop(BlockType::Empty)]);
+        self.stretches.push(Some(self.stretch));
+        self.emit(&[I::Block(BlockType::Empty)]);
+    }
+
+    /// Ends it.
+    fn end_loop(&mut self) {
+        self.emit(&[I::Br(2), I::End]);
+        self.stretches.push(self.stretches[0]);
+        self.pay_ahead();
+        self.emit(&[I::Br(0), I::End]);
         self.stretches.push(None);
-        self.pay_passes();
+        self.emit(&[I::Unreachable, I::End]);
+        self.stretches.push(Some(self.stretch));
+    }
+
+    /// Goes back to the loop that has its `$pay` at `depth`, after a round of
+    /// `operators`.
+    fn go_back(&mut self, depth: u32, operators: u32) {
+        self.count(operators);
+        self.emit(&[I::BrIf(depth + 1)]);
+        self.stretches.push(None);
         self.emit(&[I::Br(depth)]);
     }
 
-    fn count_at_head(&mut self) {
-        self.count();
-        self.emit(&[I::I32Eqz]);
-        self.seldom();
-        self.pay_passes();
+    fn count_at_head(&mut self, operators: u32) {
+        self.count(operators);
+        self.emit(&[I::I32Eqz, I::If(BlockType::Empty)]);
+        self.stretches.push(self.stretches[0]);
+        self.pay_ahead();
         self.go_on();
     }
 
@@ -225,66 +266,180 @@ impl Payer {
     fn all(
         &mut self,
         bound: &mut Bound,
-        operators: Vec<Operator<'_>>,
+        operators: &[Operator<'_>],
         heads: &[usize],
         called: &Called,
     ) -> Result<(), reencode::Error> {
-        // The open blocks, and whether going back to them is counted where it is done.
-        let mut frames = vec![false];
-        let mut paid_calls = called.paid_calls().peekable();
-        for (position, operator) in operators.into_iter().enumerate() {
+        let mut labels = Labels(vec![Label::Plain]);
+        let paid_calls: BTreeMap<_, _> = called.paid_calls().map(|p| (p.position, p)).collect();
+        let mut again: Option<Again> = None;
+        let mut next = 0;
+        while let Some(operator) = operators.get(next) {
+            let position = next;
+            next += 1;
             if called.passes.paid_at.binary_search(&position).is_ok() {
-                self.pay_between(2);
+                self.pay_between(units(STRETCH));
             }
-            match paid_calls.next_if(|(paid, _)| *paid == position) {
-                Some((_, true)) => self.pay(1),
-                Some((_, false)) => self.pay_between(1),
+            match paid_calls.get(&position) {
+                Some(paid) if paid.is_frequent => self.pay(units(paid.operators)),
+                Some(paid) => self.pay_between(units(paid.operators)),
                 None => {}
             }
-            match (bound.graph.widths.bulk(&operator), &operator) {
+            match (bound.graph.widths.bulk(operator), operator) {
                 (Some(wide), _) => self.pay_bulk(wide),
                 (None, Operator::MemoryGrow { .. } | Operator::TableGrow { .. }) => {
-                    self.pay_between(GROWTH);
+                    self.pay_between(units(GROWTH));
                 }
                 _ => {}
             }
-            let goes_back = |depth: u32, frames: &[bool]| {
-                let at = frames.len().checked_sub(1 + depth as usize);
-                at.and_then(|at| frames.get(at)) == Some(&true)
-            };
+            // It is not known of what is never reached.
+            let round = called.passes.rounds.get(&position).copied().unwrap_or(1);
             match operator {
-                Operator::Br { relative_depth } if goes_back(relative_depth, &frames) => {
-                    self.go_back(relative_depth);
+                Operator::Br { relative_depth } => {
+                    let (depth, label) = labels.find(*relative_depth);
+                    match label {
+                        Label::Counted(all) => {
+                            self.go_back(depth, all.unwrap_or(round));
+                        }
+                        _ => self.emit(&[I::Br(depth)]),
+                    }
                     continue;
                 }
-                Operator::BrIf { relative_depth } if goes_back(relative_depth, &frames) => {
-                    self.emit(&[I::If(BlockType::Empty)]);
-                    self.stretches.push(Some(self.stretch));
-                    self.go_back(relative_depth + 1);
+                Operator::BrIf { relative_depth } => {
+                    let (depth, label) = labels.find(*relative_depth);
+                    match label {
+                        Label::Counted(all) => {
+                            self.emit(&[I::If(BlockType::Empty)]);
+                            self.stretches.push(Some(self.stretch));
+                            self.go_back(depth + 1, all.unwrap_or(round));
+                            self.emit(&[I::End]);
+                        }
+                        _ => self.emit(&[I::BrIf(depth)]),
+                    }
+                    self.next_stretch();
+                    continue;
+                }
+                Operator::BrTable { targets } => {
+                    let all: Vec<u32> = targets.targets().collect::<Result<_, _>>()?;
+                    let all: Vec<u32> = all.iter().map(|depth| labels.find(*depth).0).collect();
+                    let (default, _) = labels.find(targets.default());
+                    self.emit(&[I::BrTable(all.into(), default)]);
+                    continue;
+                }
+                Operator::Loop { blockty } => {
                     self.stretch += 1;
-                    self.go_on();
+                    let ty = bound.block_type(*blockty)?;
+                    let round = called.passes.loops.get(&position).copied();
+                    let is_counted_at_head = heads.contains(&position);
+                    if let (Some(round), false) = (round, is_counted_at_head) {
+                        self.begin_loop(ty);
+                        if called.is_copied(position, operators) {
+                            again = Some(Again {
+                                start: next,
+                                stretch: self.stretch,
+                                round: round * COPIES,
+                                left: COPIES - 1,
+                            });
+                            self.emit(&[I::Block(BlockType::Empty)]);
+                            labels.push(Label::Again);
+                        } else {
+                            labels.push(Label::Counted(None));
+                        }
+                        continue;
+                    }
+                    self.emit(&[I::Loop(ty)]);
+                    self.stretches.push(Some(self.stretch));
+                    labels.push(Label::Plain);
+                    if let Some(round) = round {
+                        self.count_at_head(round);
+                    }
                     continue;
                 }
+                Operator::Block { .. } | Operator::If { .. } => labels.push(Label::Plain),
+                Operator::End => match (labels.pop(), &mut again) {
+                    (Label::Again, Some(again)) => {
+                        self.emit(&[I::Br(3), I::End]);
+                        self.stretches.push(Some(again.stretch));
+                        (next, self.stretch) = (again.start, again.stretch);
+                        again.left -= 1;
+                        if again.left > 0 {
+                            self.emit(&[I::Block(BlockType::Empty)]);
+                            labels.push(Label::Again);
+                        } else {
+                            labels.push(Label::Counted(Some(again.round)));
+                        }
+                        continue;
+                    }
+                    (Label::Counted(_), _) => {
+                        self.stretch += 1;
+                        self.end_loop();
+                        continue;
+                    }
+                    _ => {}
+                },
                 _ => {}
             }
-            let at_head = matches!(operator, Operator::Loop { .. }) && heads.contains(&position);
-            match operator {
-                Operator::Loop { .. } => frames.push(!at_head),
-                Operator::Block { .. } | Operator::If { .. } => frames.push(false),
-                Operator::End => {
-                    frames.pop();
-                }
-                _ => {}
-            }
-            if begins_stretch(&operator) {
-                self.stretch += 1;
-                self.stretches.push(Some(self.stretch));
-            }
-            self.function.instruction(&bound.instruction(operator)?);
-            if at_head {
-                self.count_at_head();
+            self.function
+                .instruction(&bound.instruction(operator.clone())?);
+            if begins_stretch(operator) {
+                self.next_stretch();
             }
         }
         Ok(())
+    }
+
+    fn next_stretch(&mut self) {
+        self.stretch += 1;
+        self.stretches.push(Some(self.stretch));
+    }
+}
+
+/// A loop that is written several times.
+struct Again {
+    /// Where its body begins, and the stretch there.
+    start: usize,
+    stretch: u32,
+    /// Operators of a round through all copies.
+    round: u32,
+    /// Copies to come.
+    left: u32,
+}
+
+/// What has become of a block of the original.
+#[derive(Debug, Clone, Copy)]
+enum Label {
+    /// A block that is as it was.
+    Plain,
+    /// A loop that was begun by [`Payer::begin_loop`]; the last of its copies counts
+    /// the rounds of all.
+    Counted(Option<u32>),
+    /// A copy of such a loop, with another behind it.
+    Again,
+}
+
+/// The open blocks of the original.
+struct Labels(Vec<Label>);
+
+impl Labels {
+    /// Where the label at `depth` is now, or, if that goes back, the `$pay` of the
+    /// loop or what comes before the next copy of it.
+    fn find(&self, depth: u32) -> (u32, Label) {
+        let at = self.0.len().saturating_sub(1 + depth as usize);
+        let inner = self.0.iter().skip(at + 1);
+        let added = inner.map(|label| match label {
+            Label::Plain => 0,
+            Label::Counted(_) => 2,
+            Label::Again => 3,
+        });
+        let label = self.0.get(at).copied();
+        (depth + added.sum::<u32>(), label.unwrap_or(Label::Plain))
+    }
+
+    fn push(&mut self, label: Label) {
+        self.0.push(label);
+    }
+
+    fn pop(&mut self) -> Label {
+        self.0.pop().unwrap_or(Label::Plain)
     }
 }

@@ -6,7 +6,7 @@ use super::{
     paths::{CALL, Passes, passes},
 };
 use crate::{Error, cover::begins_stretch};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wasmparser::{FunctionBody, Operator, Parser, Payload, TypeRef};
 
 /// What is to be known of a module.
@@ -19,6 +19,8 @@ pub(super) struct Graph {
     /// How many types it has.
     pub(super) types: u32,
     pub(super) widths: Widths,
+    /// How often what seldom runs does at the most.
+    seldom: u64,
     /// Those that it defines.
     pub(super) functions: Vec<Called>,
     /// What indirect calls can lead to.
@@ -59,24 +61,56 @@ pub(super) struct Called {
     pub(super) params: u32,
     /// How often it was entered.
     entered: u64,
+    /// How many operators it executed.
+    work: u64,
     sites: Vec<Site>,
+    /// The loops, by position, that run often.
+    often: BTreeSet<usize>,
     pub(super) passes: Passes,
     /// Whether it pays when it is entered.
     pub(super) pays: bool,
 }
 
 impl Called {
-    /// The calls, by position, that are paid for where they are, and whether
-    /// they are made often.
-    pub(super) fn paid_calls(&self) -> impl Iterator<Item = (usize, bool)> {
-        let paid = self.sites.iter().filter(|site| site.paid);
-        paid.map(|site| (site.position, !self.is_rare(site.ran)))
+    /// The calls that are paid for where they are.
+    pub(super) fn paid_calls(&self) -> impl Iterator<Item = Paid> {
+        let paid = self.sites.iter().filter(|site| site.is_paid());
+        paid.map(|site| Paid {
+            position: site.position,
+            operators: site.operators,
+            is_frequent: !self.is_rare(site.ran),
+        })
+    }
+
+    /// Whether the loop at `position` of `operators` is written several times, so that
+    /// not each of its rounds has to be counted.
+    pub(super) fn is_copied(&self, position: usize, operators: &[Operator<'_>]) -> bool {
+        let mut depth = 1;
+        let body = operators.iter().skip(position + 1).take(SHORT);
+        let end = body.take_while(|operator| !matches!(operator, Operator::Loop { .. }));
+        self.often.contains(&position)
+            && end.into_iter().any(|operator| {
+                match operator {
+                    Operator::Block { .. } | Operator::If { .. } => depth += 1,
+                    Operator::End => depth -= 1,
+                    _ => {}
+                }
+                depth == 0
+            })
     }
 
     /// Whether what ran so often is little of what the function does.
     fn is_rare(&self, ran: u64) -> bool {
         ran.saturating_mul(RARE) <= self.entered
     }
+}
+
+/// A way from one to the next.
+struct Way {
+    from: usize,
+    to: usize,
+    /// How often it was gone.
+    ran: u64,
 }
 
 /// Where a function calls.
@@ -89,12 +123,45 @@ struct Site {
     callee: Option<usize>,
     /// How often it did.
     ran: u64,
-    /// Whether it is paid for here.
-    paid: bool,
+    /// Whether it is on a circle of calls that nothing else of is paid for.
+    on_circle: bool,
+    /// The operators that are paid for here, if any are.
+    operators: u32,
+}
+
+impl Site {
+    fn is_paid(&self) -> bool {
+        self.on_circle || self.operators > 0
+    }
+}
+
+/// A call that is paid for where it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Paid {
+    pub(super) position: usize,
+    /// What is paid for.
+    pub(super) operators: u32,
+    /// Whether it is made often.
+    pub(super) is_frequent: bool,
 }
 
 /// How seldom a call is made that costs little enough, in calls of the caller.
 const RARE: u64 = 16;
+
+/// How often a loop is written that runs often.
+pub(super) const COPIES: u32 = 4;
+
+/// Operators of such a loop, at the most.
+const SHORT: usize = 100;
+
+/// Operators that pay for a call of the host.
+const HOST: u32 = 1 << 16;
+
+/// What copying less counts as that nothing else is paid for, in operators.
+pub(super) const BULK: u32 = 1 << 9;
+
+/// Operators of a function that are worth a payment.
+const WORTH: u64 = 512;
 
 /// Operators that are not worth a payment.
 const CHEAP: u32 = 256;
@@ -150,24 +217,41 @@ impl Graph {
             }
         }
         graph.find_sites(&bodies, counts)?;
+        let entered = graph.functions.iter().map(|function| function.entered);
+        graph.seldom = entered.sum::<u64>() >> 14;
         for node in graph.break_circles() {
             match bodies.get(node) {
                 Some(body) => graph.measure(node, body)?,
                 None => graph.measure_kind(node - bodies.len()),
             }
         }
+        graph.charge_circles();
         Ok(graph)
+    }
+
+    /// Has calls on circles pay for what they lead to, now that it is known.
+    fn charge_circles(&mut self) {
+        for function in 0..self.functions.len() {
+            for index in 0..self.functions[function].sites.len() {
+                let site = &self.functions[function].sites[index];
+                if let (true, Some(callee)) = (site.on_circle, site.callee) {
+                    self.functions[function].sites[index].operators = self.cost_of(callee);
+                }
+            }
+        }
     }
 
     /// Notes where functions call, and how often they did.
     fn find_sites(&mut self, bodies: &[FunctionBody<'_>], counts: &[u32]) -> Result<(), Error> {
         let mut stretches = counts.iter().copied().map(u64::from);
+        let often = counts.iter().copied().map(u64::from).sum::<u64>() >> 16;
         let (imports, indirect, kinds) = (self.imports, &self.indirect, bodies.len());
         for (function, body) in self.functions.iter_mut().zip(bodies) {
             let mut ran = stretches.next().unwrap_or_default();
             function.entered = ran;
             for (position, operator) in body.get_operators_reader()?.into_iter().enumerate() {
                 let operator = operator?;
+                function.work += ran;
                 let callee = match callee(&operator) {
                     None => None,
                     Some(Callee::Function(index)) => {
@@ -181,12 +265,20 @@ impl Graph {
                         position,
                         callee,
                         ran,
+                        on_circle: false,
                         // It may call back, or do anything.
-                        paid: callee.is_none(),
+                        operators: if callee.is_none() { HOST } else { 0 },
                     });
                 }
+                let before = ran;
                 if begins_stretch(&operator) {
                     ran = stretches.next().unwrap_or_default();
+                }
+                if let Operator::Loop { .. } = operator
+                    && ran > before.saturating_mul(2)
+                    && ran >= often
+                {
+                    function.often.insert(position);
                 }
             }
         }
@@ -197,66 +289,62 @@ impl Graph {
     /// seldom. Gives the functions, and then the kinds, in an order in which those
     /// that are not paid for at a call come before their callers.
     fn break_circles(&mut self) -> Vec<usize> {
-        let calls = self.all_calls();
-        let count = self.functions.len();
-        let mut called = vec![Vec::new(); count + self.indirect.kinds.len()];
-        for (caller, callee) in calls.keys() {
-            called[*caller].push(*callee);
+        let mut ways = self.ways();
+        let count = self.functions.len() + self.indirect.kinds.len();
+        let mut led = vec![Vec::new(); count + self.functions.len()];
+        for way in &ways {
+            led[way.from].push(way.to);
         }
-        let mut order = Order::new(&called);
-        let mut calls: Vec<_> = calls.into_iter().collect();
-        calls.sort_by_key(|(_, ran)| std::cmp::Reverse(*ran));
-        // For each, those that call it on a circle, and how often.
-        let mut circles = vec![(Vec::new(), 0u64); called.len()];
-        for ((caller, callee), ran) in calls {
-            if !order.take(caller, callee) {
-                let (callers, sum) = &mut circles[callee];
-                callers.push(caller);
-                *sum = sum.saturating_add(ran);
-            }
-        }
-        for (callee, (callers, ran)) in circles.into_iter().enumerate() {
-            // A kind has no entry to pay at, and makes no call to pay for.
-            let by_kind = callers.iter().any(|caller| *caller >= count);
-            if let Some(function) = self.functions.get_mut(callee)
-                && (by_kind || (function.entered <= ran && !callers.is_empty()))
-            {
-                function.pays = true;
+        let mut order = Order::new(&led);
+        ways.sort_by_key(|way| std::cmp::Reverse((way.ran, way.from < count)));
+        for Way { from, to, ran } in ways {
+            // It costs nothing that what never ran pays.
+            let is_taken = match ran {
+                0 => order.take_forward(from, to),
+                _ => order.take(from, to),
+            };
+            if is_taken {
                 continue;
             }
-            for caller in callers {
-                for site in &mut self.functions[caller].sites {
-                    site.paid |= site.callee == Some(callee);
-                }
+            if from < count {
+                self.functions[from].pays = true;
+                continue;
+            }
+            for site in &mut self.functions[from - count].sites {
+                site.on_circle |= site.callee == Some(to);
             }
         }
-        order.callees_first()
+        let functions = self.functions.len();
+        let node = |node: usize| match node.checked_sub(count) {
+            Some(function) => Some(function),
+            None => (node >= functions).then_some(node),
+        };
+        order.callees_first().into_iter().filter_map(node).collect()
     }
 
-    /// Who calls whom, and how often that may have been. Kinds call all that is of
-    /// them.
-    fn all_calls(&self) -> BTreeMap<(usize, usize), u64> {
+    /// All ways that a run can take through functions: from where each is entered
+    /// to where it calls, and on to where another is entered. What is entered has
+    /// its own number, kinds follow, and then what calls.
+    fn ways(&self) -> Vec<Way> {
+        let count = self.functions.len() + self.indirect.kinds.len();
         let mut calls = BTreeMap::new();
-        let mut directly = vec![0u64; self.functions.len()];
         for (caller, function) in self.functions.iter().enumerate() {
+            calls.insert((caller, count + caller), function.entered);
             for site in &function.sites {
-                let Some(callee) = site.callee else { continue };
-                let ran: &mut u64 = calls.entry((caller, callee)).or_default();
-                *ran = ran.saturating_add(site.ran);
-                if let Some(sum) = directly.get_mut(callee) {
-                    *sum = sum.saturating_add(site.ran);
+                if let Some(callee) = site.callee {
+                    let ran: &mut u64 = calls.entry((count + caller, callee)).or_default();
+                    *ran = ran.saturating_add(site.ran);
                 }
             }
         }
         for (kind, Kind { members, .. }) in self.indirect.kinds.iter().enumerate() {
             for member in members {
-                if let Some(function) = self.functions.get(*member) {
-                    let ran = function.entered.saturating_sub(directly[*member]);
-                    calls.insert((self.functions.len() + kind, *member), ran);
-                }
+                // There is no place to pay at, and no circle without others.
+                calls.insert((self.functions.len() + kind, *member), u64::MAX);
             }
         }
-        calls
+        let way = |((from, to), ran)| Way { from, to, ran };
+        calls.into_iter().map(way).collect()
     }
 
     /// Finds what a call of any function of a kind can cost.
@@ -271,12 +359,16 @@ impl Graph {
     fn measure(&mut self, function: usize, body: &FunctionBody<'_>) -> Result<(), Error> {
         let mut called = self.functions[function].clone();
         called.passes = self.passes(&called, body)?;
-        if !called.passes.is_free() && called.entered > 0 {
+        if called.entered <= self.seldom || called.work / called.entered >= WORTH {
+            called.pays |= called.passes.for_callers() > CHEAP;
+        } else if called.passes.for_callers() > CHEAP {
             // What makes them long may be what is seldom called.
             for index in 0..called.sites.len() {
                 let site = &called.sites[index];
                 let cost = site.callee.map_or(0, |callee| self.cost_of(callee));
-                called.sites[index].paid |= cost > CHEAP && called.is_rare(site.ran);
+                if cost > CHEAP && called.is_rare(site.ran) {
+                    called.sites[index].operators = cost;
+                }
             }
             called.passes = self.passes(&called, body)?;
         }
@@ -293,10 +385,11 @@ impl Graph {
             position += 1;
             match (site, operator) {
                 (Some(site), _) => match site.callee {
-                    Some(callee) if !site.paid => CALL + self.cost_of(callee),
+                    Some(callee) if !site.is_paid() => CALL + self.cost_of(callee),
                     _ => CALL,
                 },
                 (None, Operator::Block { .. } | Operator::Loop { .. }) => 0,
+                (None, operator) if self.widths.bulk(operator).is_some() => BULK,
                 (None, _) => 1,
             }
         })?;

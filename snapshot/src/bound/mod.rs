@@ -6,33 +6,39 @@
 //!
 //! # What is paid, and where
 //!
-//! Work is counted in operators, and paid for before it is done, in *units* of
-//! [`UNIT`] operators, from an appended global; when [`BUDGET`] units are used
-//! up, the host is asked. A *pass* of a function is what it runs without going
-//! back in a loop, including the functions that it calls and that don't pay
-//! themselves. `paths` finds how long a pass can be at the most, and divides
-//! what is too long.
+//! Work is counted in operators, and paid for in *units* of [`UNIT`] operators,
+//! from an appended global; when [`BUDGET`] units are used up, the host is asked. A
+//! *pass* of a function is what it runs without going back in a loop, including the
+//! functions that it calls and that don't pay themselves; a *round* of a loop is
+//! the part of a pass from the loop's head to where the loop is gone back to.
+//! `paths` finds how long they can be at the most, and divides what is too long.
+//! Whatever a function does is a pass and as many rounds as it goes back.
 //!
-//! - Going back in a loop counts down a local variable; each time it reaches
-//!   zero, [`PASSES`] passes are paid. A local starts at zero, so a function
-//!   pays when it goes back first, and nothing if it never does.
+//! - Going back in a loop counts the operators of the longest round that ends
+//!   there, in a local variable; beyond [`FIRST`], so many are paid for ahead as
+//!   [`AHEAD`] and [`ROUNDS`] say. A local starts at zero, so functions that loop
+//!   little pay nothing, but their callers do.
+//! - Short loops that ran often are written [`COPIES`](graph::COPIES) times, one after
+//!   the other, and only the last counts, for all.
 //! - Calls of the host pay where they are made, and so do calls through tables
 //!   that others fill. A call through the module's own tables may lead to any
 //!   function of its type that the module refers to (`indirect`).
 //! - In each circle of calls something pays: one of its calls, where it is made,
-//!   or the function that is called, when it is entered. `order` keeps the calls
-//!   that ran most out of that.
-//! - Functions whose pass is longer than [`FREE`] pay for it when they are
-//!   entered, if it does not help that what they seldom call is paid for there.
-//!   All others are paid for by those that call them.
+//!   or the function that is called, when it is entered. `order` keeps those that
+//!   ran most out of that.
+//! - Functions pay when they are entered for a pass that is longer than [`FREE`],
+//!   and for a shorter one if they ran seldom, or did so much that it makes no
+//!   difference. What they seldom call is paid for there. All others are paid for
+//!   by those that call them.
 //! - Operators whose work depends on an operand (`memory.fill` and the like)
-//!   pay for it.
+//!   pay for it, if it is more than a round counts for them.
 //!
 //! So a guest executes at most [`UNIT`] × [`BUDGET`] operators, 2²⁸, for each
 //! time that it asks, and as many before the first; but one can be used up
-//! later than others, for what functions that wait for a call have paid for is
-//! not lost: up to [`PASSES`] passes of at most 2¹⁶ operators each. The guest can't
-//! reach the global or the variables: they have no address.
+//! later than others, for what functions that wait for a call have paid ahead is
+//! not lost: for each that waits, [`AHEAD`] operators, or [`ROUNDS`] rounds if that
+//! is more, which is seen in few functions. The guest can't reach the global or the
+//! variables: they have no address.
 //!
 //! How often what ran, in programs like those to come, decides about the price
 //! only: whatever it is said to be, every circle has a payment in it.
@@ -64,19 +70,24 @@ use wasmparser::{
 pub const TICK: (&str, &str) = ("dormouse", "tick");
 
 /// Operators that one unit pays for.
-pub(crate) const UNIT: u32 = 1 << 16;
+pub(crate) const UNIT: u32 = 1 << 10;
 
-/// Units between two calls of the host.
-pub(crate) const BUDGET: u32 = 1 << 12;
+/// Units between two calls of the host; few where tests wait for it.
+pub(crate) const BUDGET: u32 = if cfg!(test) { 1 << 8 } else { 1 << 18 };
 
-/// How often a function can go back in loops before it pays again.
-pub(crate) const PASSES: u32 = 128;
+/// Operators that a function's callers pay for beyond the longest pass, if it has
+/// loops.
+pub(crate) const FIRST: u32 = 1 << 10;
 
-/// Passes that a function's callers pay for, if it has loops.
-pub(crate) const FIRST: u32 = 16;
+/// Operators that a function pays for at once when it goes back in loops, if
+/// [`ROUNDS`] aren't more.
+pub(crate) const AHEAD: u32 = 1 << 16;
+
+/// How often a function can go back in its longest loop before it pays again.
+pub(crate) const ROUNDS: u32 = 64;
 
 /// Operators that callers pay for.
-pub(crate) const FREE: u32 = UNIT;
+pub(crate) const FREE: u32 = 1 << 14;
 
 /// A module that is bounded.
 #[derive(Debug, Clone, Default)]

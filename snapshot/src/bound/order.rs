@@ -70,6 +70,11 @@ impl Order {
         true
     }
 
+    /// Takes the call if it goes forward as things are; whether it did.
+    pub(super) fn take_forward(&mut self, caller: usize, callee: usize) -> bool {
+        self.places[caller] < self.places[callee] && self.take(caller, callee)
+    }
+
     /// Gives the places of all of them to those `before`, then those `after`.
     fn arrange(&mut self, mut before: Vec<usize>, mut after: Vec<usize>) {
         before.sort_unstable_by_key(|function| self.places[*function]);

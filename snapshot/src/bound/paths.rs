@@ -1,10 +1,11 @@
 //! How long a pass of a function can be.
 
-use super::{FIRST, FREE, UNIT};
+use super::{FIRST, FREE};
+use std::collections::BTreeMap;
 use wasmparser::{BinaryReaderError, BlockType, Operator};
 
 /// A pass that grows longer than this pays in its middle.
-const STRETCH: u32 = UNIT;
+pub(super) const STRETCH: u32 = 1 << 16;
 
 /// What a call costs besides the work of what is called.
 pub(super) const CALL: u32 = 8;
@@ -14,12 +15,43 @@ pub(super) const CALL: u32 = 8;
 pub(super) struct Passes {
     /// Operators of the longest.
     pub(super) longest: u32,
-    pub(super) has_loops: bool,
-    /// The operators, by position, before which a unit is paid.
+    /// For what goes back in a loop, by position, the operators of the longest way
+    /// there from the loop's head.
+    pub(super) rounds: BTreeMap<usize, u32>,
+    /// The longest of these for each loop, by position.
+    pub(super) loops: BTreeMap<usize, u32>,
+    /// The operators, by position, before which [`STRETCH`] operators are paid.
     pub(super) paid_at: Vec<usize>,
 }
 
 impl Passes {
+    pub(super) fn has_loops(&self) -> bool {
+        !self.loops.is_empty()
+    }
+
+    /// Operators of the longest round.
+    pub(super) fn longest_round(&self) -> u32 {
+        self.loops.values().copied().max().unwrap_or_default()
+    }
+
+    /// Notes a branch from `position`, which is so far.
+    fn branch(&mut self, frame: Option<&mut Frame>, position: usize, far: Option<Far>) {
+        let (Some(frame), Some(far)) = (frame, far) else {
+            return;
+        };
+        let Some((head, before)) = frame.head else {
+            frame.end = furthest(frame.end, Some(far));
+            return;
+        };
+        // All ways here lead over the head, so the longest does. What is longer
+        // is paid for in its middle.
+        let round = far.all.saturating_sub(before).clamp(1, 2 * STRETCH);
+        for (rounds, at) in [(&mut self.rounds, position), (&mut self.loops, head)] {
+            let longest = rounds.entry(at).or_default();
+            *longest = round.max(*longest);
+        }
+    }
+
     /// Whether callers can pay for them.
     pub(super) fn is_free(&self) -> bool {
         self.for_callers() <= FREE && self.paid_at.is_empty()
@@ -27,24 +59,49 @@ impl Passes {
 
     /// What a call does that nothing is paid for within it.
     pub(super) fn for_callers(&self) -> u32 {
-        let first = if self.has_loops { FIRST } else { 1 };
-        self.longest.saturating_mul(first)
+        let first = if self.has_loops() { FIRST } else { 0 };
+        self.longest.saturating_add(first)
     }
+}
+
+/// How far the longest way to somewhere is. Unreachable code is at no way's end.
+#[derive(Debug, Clone, Copy)]
+struct Far {
+    /// From the beginning.
+    all: u32,
+    /// From where something was paid in the middle of it.
+    since: u32,
+}
+
+impl Far {
+    fn further(self, cost: u32) -> Self {
+        Self {
+            all: self.all.saturating_add(cost),
+            since: self.since.saturating_add(cost),
+        }
+    }
+}
+
+/// The further of both.
+fn furthest(one: Option<Far>, other: Option<Far>) -> Option<Far> {
+    let (Some(one), Some(other)) = (one, other) else {
+        return one.or(other);
+    };
+    Some(Far {
+        all: one.all.max(other.all),
+        since: one.since.max(other.since),
+    })
 }
 
 /// An open block.
+#[derive(Default)]
 struct Frame {
-    is_loop: bool,
-    /// How far the longest way to its end is, as far as known.
-    end: Option<u32>,
+    /// Of a loop, where it is, and how far its head.
+    head: Option<(usize, u32)>,
+    /// How far its end is, as far as known.
+    end: Option<Far>,
     /// How far it is to the `else`, of an `if` that has none yet.
-    other: Option<u32>,
-}
-
-impl Frame {
-    fn reach(&mut self, far: Option<u32>) {
-        self.end = self.end.max(far);
-    }
+    other: Option<Far>,
 }
 
 /// Follows all ways through a function but back; `cost` is asked for each operator
@@ -53,76 +110,68 @@ pub(super) fn passes<'a>(
     operators: impl Iterator<Item = Result<Operator<'a>, BinaryReaderError>>,
     mut cost: impl FnMut(&Operator<'_>) -> u32,
 ) -> Result<Passes, BinaryReaderError> {
-    let block = |is_loop, other| Frame {
-        is_loop,
-        end: None,
-        other,
-    };
-    let mut frames = vec![block(false, None)];
+    let mut frames = vec![Frame::default()];
     let mut passes = Passes::default();
-    // Unreachable code is `None`.
-    let mut far = Some(0);
+    let mut far = Some(Far { all: 0, since: 0 });
     for (position, operator) in operators.enumerate() {
         let operator = operator?;
         let cost = cost(&operator);
         match operator {
             Operator::Else => {
                 if let Some(frame) = frames.last_mut() {
-                    frame.reach(far);
+                    frame.end = furthest(frame.end, far);
                     far = frame.other.take();
                 }
                 continue;
             }
             Operator::End => {
-                if let Some(mut frame) = frames.pop() {
-                    frame.reach(far);
-                    frame.reach(frame.other);
-                    far = frame.end;
+                if let Some(frame) = frames.pop() {
+                    far = furthest(furthest(frame.end, far), frame.other);
                 }
                 continue;
             }
             _ => {}
         }
         if let Some(before) = far {
-            let mut after = before.saturating_add(cost);
-            if after > STRETCH && before > 0 {
+            let mut after = before.further(cost);
+            if after.since > STRETCH && before.since > 0 {
                 passes.paid_at.push(position);
-                after = cost;
+                after.since = cost;
             }
-            passes.longest = passes.longest.max(after);
+            passes.longest = passes.longest.max(after.since);
             far = Some(after);
         }
-        let mut branch = |depth: u32, far| {
-            let depth = frames.len().checked_sub(1 + depth as usize);
-            if let Some(frame) = depth.and_then(|at| frames.get_mut(at))
-                && !frame.is_loop
-            {
-                frame.reach(far);
-            }
+        let mut branch = |depth: u32| {
+            let frame = frames.len().checked_sub(1 + depth as usize);
+            let frame = frame.and_then(|at| frames.get_mut(at));
+            passes.branch(frame, position, far);
         };
         match operator {
             Operator::Br { relative_depth } => {
-                branch(relative_depth, far);
+                branch(relative_depth);
                 far = None;
             }
-            Operator::BrIf { relative_depth } => branch(relative_depth, far),
+            Operator::BrIf { relative_depth } => branch(relative_depth),
             Operator::BrTable { targets } => {
                 for depth in targets.targets() {
-                    branch(depth?, far);
+                    branch(depth?);
                 }
-                branch(targets.default(), far);
+                branch(targets.default());
                 far = None;
             }
             Operator::Return
             | Operator::Unreachable
             | Operator::ReturnCall { .. }
             | Operator::ReturnCallIndirect { .. } => far = None,
-            Operator::Block { .. } => frames.push(block(false, None)),
-            Operator::Loop { .. } => {
-                passes.has_loops = true;
-                frames.push(block(true, None));
-            }
-            Operator::If { .. } => frames.push(block(false, far)),
+            Operator::Block { .. } => frames.push(Frame::default()),
+            Operator::Loop { .. } => frames.push(Frame {
+                head: far.map(|far| (position, far.all)),
+                ..Frame::default()
+            }),
+            Operator::If { .. } => frames.push(Frame {
+                other: far,
+                ..Frame::default()
+            }),
             _ => {}
         }
     }
