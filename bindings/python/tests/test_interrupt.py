@@ -9,7 +9,15 @@ from conftest import LOOP, python
 
 import dormouse
 
-pytestmark = pytest.mark.usefixtures("python_image")
+pytestmark = pytest.mark.usefixtures("python_image", "interruptible")
+
+
+@pytest.fixture
+def interruptible():
+    """As in a terminal: who is started in the background has SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def interrupted(run):
