@@ -170,8 +170,8 @@ impl Loader {
             let Ok(Found::Other(file)) = opened::open(path, None) else {
                 return None;
             };
-            self.interpreter(&file.read().ok()?)
-                .map(|_| Language::Python)
+            let is_interpreter = self.interpreter(&file.read().ok()?).is_some();
+            is_interpreter.then(|| "python".parse().ok()).flatten()
         });
         if let Some(language) = language {
             let _ = self.language(language);
