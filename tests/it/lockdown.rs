@@ -98,7 +98,10 @@ fn all_threads_are_filtered(process: u32, filtered: bool) {
     let mut count = 0;
     for thread in threads {
         let path = thread.expect("a thread").path().join("status");
-        let text = std::fs::read_to_string(path).expect("it is there");
+        // A helper may have ended meanwhile; who waits is still there.
+        let Ok(text) = std::fs::read_to_string(path) else {
+            continue;
+        };
         let expected = if filtered { ["2", "1"] } else { ["0", "0"] };
         let found = ["Seccomp:", "NoNewPrivs:"].map(|name| status(&text, name));
         assert_eq!(found, expected, "{text}");
