@@ -18,8 +18,8 @@ pub(crate) fn is_binary(bytes: &[u8]) -> bool {
 
 /// Parses, validates and prepares a module, mended: wasmi 2.0.0 gets wrong what
 /// some modules select, and can bring the process down where a tail call reaches
-/// a host function, or where something grows again and again. For one with tail calls, which few are,
-/// `engine` becomes one that has them.
+/// a host function, or where something grows again and again. For one with tail
+/// calls, which few are, `engine` becomes one that has them.
 pub(crate) fn load(engine: &mut Engine, wasm: &[u8]) -> Result<wasmi::Module, Error> {
     let mended =
         dormouse_snapshot::mend(wasm).map_err(|error| {
