@@ -184,14 +184,12 @@ impl Instance {
         if self.metering == Metering::Off {
             return self.call(func, params, results).map(|()| None);
         }
-        let called = call::brief(&mut self.store, func, params, results);
-        called.map_err(|stop| call::note_limits(&mut self.store, stop))
+        self.on_room(|store, _| call::brief(store, func, params, results))
     }
 
     /// Goes on with a call until it ends.
     pub(crate) fn finish(&mut self, call: ResumableCall, results: &mut [Val]) -> Result<(), Stop> {
-        let ended = call::rest(&mut self.store, call, results);
-        ended.map_err(|stop| call::note_limits(&mut self.store, stop))
+        self.on_room(|store, _| call::rest(store, call, results))
     }
 
     /// Calls `func`, which takes and gives nothing, until it ends, or waits for

@@ -304,3 +304,42 @@ fn time_in_functions_of_wasi_counts() {
     );
     assert!(begun.elapsed() < Duration::from_secs(10));
 }
+
+/// Growths that are refused: each keeps some of the native stack, of which a test's
+/// thread has 2 MiB.
+const GREEDY: &str = r#"(module (memory 1 65536)
+    (func (export "grow") (param $n i32)
+        (loop
+            (drop (memory.grow (i32.const 65535)))
+            (br_if 0 (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))))"#;
+
+#[test]
+fn growing_in_a_brief_call_is_counted_and_has_room() {
+    let limits = Limits {
+        memory: (4 << 30) - (64 << 10),
+        ..Limits::default()
+    };
+    let mut instance = module(GREEDY)
+        .instance()
+        .limits(limits)
+        .start()
+        .expect("it starts");
+    let grow = instance.function("grow").expect("there is one");
+    for n in [1000, 60_000, 1000] {
+        if let Some(rest) = instance
+            .call_briefly(grow, &[Value::I32(n)], &mut [])
+            .expect("it begins")
+        {
+            instance.finish(rest, &mut []).expect("it has room");
+        }
+    }
+    let begun = instance.call_briefly(grow, &[Value::I32(1 << 30)], &mut []);
+    let ended = begun.and_then(|rest| match rest {
+        Some(rest) => instance.finish(rest, &mut []),
+        None => Ok(()),
+    });
+    assert!(
+        matches!(ended, Err(CallError::Limit(Limit::Memory))),
+        "{ended:?}"
+    );
+}
