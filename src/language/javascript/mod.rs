@@ -26,6 +26,7 @@ mod modules;
 mod point;
 mod program;
 mod rejections;
+mod report;
 mod saved;
 pub(super) mod session;
 mod stream;
