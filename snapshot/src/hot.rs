@@ -1,6 +1,6 @@
 //! Listing the functions that runs are expected to call.
 
-use crate::{Error, rewrite::HOT, trace::order};
+use crate::{Error, append::order, rewrite::HOT};
 use std::cmp::Reverse;
 use wasm_encoder::{
     ConstExpr, ElementSection, Elements, Encode, ExportKind, ExportSection, Module, RawSection,

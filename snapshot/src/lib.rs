@@ -80,10 +80,12 @@
 //! from all of these, [`trace`](fn@trace) makes a module keep note of the function it
 //! is in, to say where it trapped, [`mend`](fn@mend) keeps tail calls away from host
 //! functions, and [`bound`](fn@bound) has a guest ask the host, again and again, whether it
-//! may go on.
+//! may go on. A fuzzer watches a guest with [`edges`](fn@edges), [`compares`](fn@compares) and
+//! [`calls`](fn@calls).
 #![forbid(unsafe_code)]
 
 mod analysis;
+mod append;
 mod appended;
 mod bodies;
 mod bound;
@@ -108,6 +110,7 @@ mod state;
 mod trace;
 mod types;
 mod valid;
+mod watch;
 
 pub use bound::{Bounded, TICK, bound};
 pub use coalesce::coalesce;
@@ -126,3 +129,4 @@ pub use rewrite::{CapturedMemory, Form, HOT, Hot, Rewritten};
 pub use split::{COLD, COLD_TABLE, LINKED, LOADED, MAIN, split};
 pub use state::{Entry, State};
 pub use trace::{CURRENT_FUNCTION, trace};
+pub use watch::{CALLS, COMPARES, DEPTH, EDGES, active, calls, compared, compares, edges};

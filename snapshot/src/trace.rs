@@ -8,15 +8,16 @@
 //!
 //! The rewrite only appends (one global, one export): no index shifts.
 
-use crate::Error;
+pub(crate) use crate::append::order;
+use crate::{
+    Error,
+    append::{Additions, Counts, Subject, append},
+};
 use wasm_encoder::{
-    CodeSection, ConstExpr, ExportKind, ExportSection, GlobalSection, GlobalType, Instruction,
-    Module, SectionId, ValType,
-    reencode::{self, Reencode, utils},
+    ConstExpr, ExportKind, Function, GlobalType, Instruction as I, ValType,
+    reencode::{Reencode, RoundtripReencoder},
 };
-use wasmparser::{
-    ExportSectionReader, FunctionBody, GlobalSectionReader, Operator, Parser, Payload, TypeRef,
-};
+use wasmparser::Operator;
 
 /// The export under which the note is found, as an `i32` global.
 pub const CURRENT_FUNCTION: &str = "dormouse:current-function";
@@ -28,163 +29,47 @@ pub const CURRENT_FUNCTION: &str = "dormouse:current-function";
 ///
 /// When `wasm` is not a well-formed core module.
 pub fn trace(wasm: &[u8]) -> Result<Vec<u8>, Error> {
-    let mut tracer = Tracer::new(wasm)?;
-    let mut module = Module::new();
-    tracer.parse_core_module(&mut module, Parser::new(0), wasm)?;
-    Ok(module.finish())
+    let counts = Counts::of(wasm)?;
+    let note = counts.globals;
+    let ty = GlobalType {
+        val_type: ValType::I32,
+        mutable: true,
+        shared: false,
+    };
+    let additions = Additions {
+        globals: vec![(ty, ConstExpr::i32_const(-1))],
+        exports: vec![(CURRENT_FUNCTION, ExportKind::Global, note)],
+        ..Additions::default()
+    };
+    append(wasm, counts, additions, |subject| rewrite(&subject, note))
 }
 
-struct Tracer {
-    /// Index of the new global: there are as many before it.
-    note: u32,
-    /// Index of the function whose body comes next.
-    next_function: u32,
-    has_globals: bool,
-    has_exports: bool,
-}
-
-impl Tracer {
-    fn new(wasm: &[u8]) -> Result<Self, Error> {
-        let mut tracer = Self {
-            note: 0,
-            next_function: 0,
-            has_globals: false,
-            has_exports: false,
-        };
-        for payload in Parser::new(0).parse_all(wasm) {
-            match payload? {
-                Payload::ImportSection(section) => {
-                    for import in section.into_imports() {
-                        match import?.ty {
-                            TypeRef::Func(_) | TypeRef::FuncExact(_) => tracer.next_function += 1,
-                            TypeRef::Global(_) => tracer.note += 1,
-                            _ => {}
-                        }
-                    }
-                }
-                Payload::GlobalSection(section) => {
-                    tracer.note += section.count();
-                    tracer.has_globals = true;
-                }
-                Payload::ExportSection(_) => tracer.has_exports = true,
-                _ => {}
-            }
+fn rewrite(subject: &Subject<'_>, note: u32) -> Result<Function, Error> {
+    let mut function = subject.with_locals(&[])?;
+    let set = |function: &mut Function| {
+        function
+            .instruction(&I::I32Const(subject.index.cast_signed()))
+            .instruction(&I::GlobalSet(note));
+    };
+    set(&mut function);
+    for operator in subject.body.get_operators_reader()? {
+        let operator = operator?;
+        let calls = matches!(
+            operator,
+            Operator::Call { .. } | Operator::CallIndirect { .. }
+        );
+        function.instruction(&RoundtripReencoder.instruction(operator)?);
+        if calls {
+            set(&mut function);
         }
-        Ok(tracer)
     }
-
-    fn add_global(globals: &mut GlobalSection) {
-        let ty = GlobalType {
-            val_type: ValType::I32,
-            mutable: true,
-            shared: false,
-        };
-        globals.global(ty, &ConstExpr::i32_const(-1));
-    }
-
-    fn add_export(&self, exports: &mut ExportSection) {
-        exports.export(CURRENT_FUNCTION, ExportKind::Global, self.note);
-    }
-}
-
-impl Reencode for Tracer {
-    type Error = std::convert::Infallible;
-
-    fn parse_global_section(
-        &mut self,
-        globals: &mut GlobalSection,
-        section: GlobalSectionReader<'_>,
-    ) -> Result<(), reencode::Error> {
-        utils::parse_global_section(self, globals, section)?;
-        Self::add_global(globals);
-        Ok(())
-    }
-
-    fn parse_export_section(
-        &mut self,
-        exports: &mut ExportSection,
-        section: ExportSectionReader<'_>,
-    ) -> Result<(), reencode::Error> {
-        utils::parse_export_section(self, exports, section)?;
-        self.add_export(exports);
-        Ok(())
-    }
-
-    /// Makes the sections that the module has none of, at their places.
-    fn intersperse_section_hook(
-        &mut self,
-        module: &mut Module,
-        _after: Option<SectionId>,
-        before: Option<SectionId>,
-    ) -> Result<(), reencode::Error> {
-        if !self.has_globals && order(before) > order(Some(SectionId::Global)) {
-            self.has_globals = true;
-            let mut globals = GlobalSection::new();
-            Self::add_global(&mut globals);
-            module.section(&globals);
-        }
-        if !self.has_exports && order(before) > order(Some(SectionId::Export)) {
-            self.has_exports = true;
-            let mut exports = ExportSection::new();
-            self.add_export(&mut exports);
-            module.section(&exports);
-        }
-        Ok(())
-    }
-
-    fn parse_function_body(
-        &mut self,
-        code: &mut CodeSection,
-        body: FunctionBody<'_>,
-    ) -> Result<(), reencode::Error> {
-        let index = self.next_function.cast_signed();
-        self.next_function += 1;
-        let note = self.note;
-        let mut function = self.new_function_with_parsed_locals(&body)?;
-        function.instruction(&Instruction::I32Const(index));
-        function.instruction(&Instruction::GlobalSet(note));
-        for operator in body.get_operators_reader()? {
-            let operator = operator?;
-            let calls = matches!(
-                operator,
-                Operator::Call { .. } | Operator::CallIndirect { .. }
-            );
-            function.instruction(&self.instruction(operator)?);
-            if calls {
-                function.instruction(&Instruction::I32Const(index));
-                function.instruction(&Instruction::GlobalSet(note));
-            }
-        }
-        code.function(&function);
-        Ok(())
-    }
-}
-
-/// Where a section stands in a module; the end comes last.
-pub(crate) fn order(section: Option<SectionId>) -> u8 {
-    match section {
-        Some(SectionId::Custom) => 0,
-        Some(SectionId::Type) => 1,
-        Some(SectionId::Import) => 2,
-        Some(SectionId::Function) => 3,
-        Some(SectionId::Table) => 4,
-        Some(SectionId::Memory) => 5,
-        Some(SectionId::Tag) => 6,
-        Some(SectionId::Global) => 7,
-        Some(SectionId::Export) => 8,
-        Some(SectionId::Start) => 9,
-        Some(SectionId::Element) => 10,
-        Some(SectionId::DataCount) => 11,
-        Some(SectionId::Code) => 12,
-        Some(SectionId::Data) => 13,
-        None => u8::MAX,
-    }
+    Ok(function)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wasmparser::Validator;
+    use wasmparser::{Parser, Payload, Validator};
 
     /// Traces a module and checks that the result is valid.
     fn traced(wat: &str) -> Vec<u8> {
