@@ -72,6 +72,7 @@
 //! | `http` | HTTP requests of guests, with TLS |
 //! | `server` | `dormouse::server`: sandboxes and sessions over HTTP |
 //! | `cli` | the command `dormouse` |
+//! | `fuzz` | with `cli`, `dormouse fuzz` |
 #![deny(unsafe_code)]
 #![cfg_attr(
     not(all(feature = "javascript", feature = "python")),
@@ -98,6 +99,8 @@ pub mod conformance;
 mod engine;
 mod error;
 mod files;
+#[cfg(all(feature = "cli", feature = "fuzz"))]
+mod fuzz;
 #[cfg(all(feature = "cli", feature = "server"))]
 mod gateway;
 mod grants;

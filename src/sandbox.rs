@@ -56,6 +56,8 @@ pub struct Sandbox {
     stdin: Stdin,
     stdout: Output,
     stderr: Output,
+    /// A file of its own that the guest finds, by path.
+    file: Option<(String, Vec<u8>)>,
     deadline: DeadlineBy,
     /// Whether the guest runs only to be captured.
     capturing: bool,
@@ -93,6 +95,7 @@ impl Sandbox {
             stdin: Stdin::default(),
             stdout: Output::default(),
             stderr: Output::default(),
+            file: None,
             deadline: DeadlineBy::Metering,
             capturing: false,
             is_last: false,
@@ -142,6 +145,14 @@ impl Sandbox {
     #[must_use]
     pub fn stderr(mut self, stderr: Output) -> Self {
         self.stderr = stderr;
+        self
+    }
+
+    /// A file that the guest finds at `path`, beside its mounts.
+    #[cfg(feature = "fuzz")]
+    #[must_use]
+    pub(crate) fn file(mut self, path: &str, bytes: Vec<u8>) -> Self {
+        self.file = Some((path.to_owned(), bytes));
         self
     }
 

@@ -196,7 +196,7 @@ pub(super) fn limits(matches: &ArgMatches) -> Limits {
 
 /// Reads `GUEST:HOST[:MODE]`. A host path may hold colons: only a last part
 /// that is a mode is one.
-fn mount(text: &str) -> Result<Mount, String> {
+pub(super) fn mount(text: &str) -> Result<Mount, String> {
     let (guest, rest) = text
         .split_once(':')
         .ok_or("expected GUEST:HOST or GUEST:HOST:MODE, such as /data:./data:ro")?;
@@ -225,7 +225,7 @@ fn mount(text: &str) -> Result<Mount, String> {
     })
 }
 
-fn env(text: &str) -> Result<(String, String), String> {
+pub(super) fn env(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some(("", _)) | None => Err("expected NAME=VALUE".to_owned()),
         Some((name, value)) => Ok((name.to_owned(), value.to_owned())),

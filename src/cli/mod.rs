@@ -9,6 +9,11 @@ mod check;
 #[cfg(feature = "python")]
 mod deps;
 mod doctor;
+#[cfg(feature = "fuzz")]
+mod fuzz;
+#[cfg(not(feature = "fuzz"))]
+#[path = "fuzz_absent.rs"]
+mod fuzz;
 mod guest;
 mod inspect;
 mod lockdown;
@@ -101,6 +106,7 @@ fn dispatch(matches: &ArgMatches, guest_args: Vec<OsString>) -> Result<ExitCode,
         Some(("guest", matches)) => guest::run(matches),
         #[cfg(feature = "python")]
         Some(("deps", matches)) => deps::run(matches),
+        Some(("fuzz", matches)) => fuzz::run(matches),
         Some(("doctor", matches)) => doctor::run(matches),
         Some(("stubs", matches)) => stubs::run(matches),
         Some(("completions", matches)) => Ok(completions(matches)),
@@ -138,6 +144,7 @@ fn command() -> Command {
         .subcommand(inspect::command())
         .subcommand(bundle::command())
         .subcommand(guest::command())
+        .subcommand(fuzz::command())
         .subcommand(doctor::command())
         .subcommand(stubs::command())
         .subcommand(

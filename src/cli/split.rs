@@ -11,10 +11,11 @@ use std::ffi::{OsStr, OsString};
 pub(super) type Split = (Vec<OsString>, Vec<OsString>);
 
 /// Subcommands that clap alone can read.
-const OTHERS: [&str; 11] = [
+const OTHERS: [&str; 12] = [
     "check",
     "deps",
     "doctor",
+    "fuzz",
     "guest",
     "completions",
     "snapshot",

@@ -246,6 +246,17 @@ impl Image {
         self
     }
 
+    /// The same image, whose code asks the host, from time to time, whether to go
+    /// on. Only for an image that nobody else has yet.
+    #[cfg(feature = "fuzz")]
+    #[must_use]
+    pub(crate) fn that_asks(mut self) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.kind.bounded = true;
+        }
+        self
+    }
+
     /// The guest that this language's own image was made from.
     pub(crate) fn plain(&self) -> Option<Result<&Self, Error>> {
         let (store, language) = (self.0.store.as_ref()?, self.0.language?);

@@ -179,7 +179,7 @@ impl Instance {
     /// `state`, in place where [`is_restorable`](super::is_restorable) said so,
     /// else in the same address space: what [`rest`](Self::rest) and
     /// [`of`](Self::of) do, at once.
-    #[cfg(any(test, feature = "bench"))]
+    #[cfg(any(test, feature = "bench", feature = "fuzz"))]
     pub(crate) fn reset(self, prepared: &Prepared, state: State) -> Result<Self, WakeError> {
         let image = image(prepared)?;
         if prepared.is_reset_in_place() {
@@ -189,7 +189,7 @@ impl Instance {
         }
     }
 
-    #[cfg(any(test, feature = "bench"))]
+    #[cfg(any(test, feature = "bench", feature = "fuzz"))]
     fn reset_in_place(
         mut self,
         prepared: &Prepared,
@@ -240,7 +240,7 @@ impl Instance {
         Ok(self)
     }
 
-    #[cfg(any(test, feature = "bench"))]
+    #[cfg(any(test, feature = "bench", feature = "fuzz"))]
     fn reset_anew(
         self,
         prepared: &Prepared,

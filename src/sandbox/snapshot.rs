@@ -46,11 +46,24 @@ impl Sandbox {
     /// When the run can't take place, never comes to the point, can't be captured
     /// there, or was [stopped](Self::stopper).
     pub fn snapshot(self, program: Program, point: &Point) -> Result<Image, Error> {
-        let (captured, origin) = self.captured(program, point, false)?;
-        let image = captured.image(&origin)?;
-        // Nobody will again.
-        cache::validate(&image)?;
-        Image::opened(Opened::checked(image, Trust::Own)?)
+        let (captured, origin) = self.captured(program, point, false, false)?;
+        kept(&captured, &origin)
+    }
+
+    /// The same where the guest is to be run again and again, with a deadline that
+    /// costs little if it is `bounded`; `change` may change what was captured.
+    #[cfg(feature = "fuzz")]
+    pub(crate) fn snapshot_to_repeat(
+        self,
+        program: Program,
+        point: &Point,
+        bounded: bool,
+        change: impl FnOnce(&mut Captured),
+    ) -> Result<Image, Error> {
+        let (mut captured, origin) = self.captured(program, point, false, bounded)?;
+        change(&mut captured);
+        let image = kept(&captured, &origin)?;
+        Ok(if bounded { image.that_asks() } else { image })
     }
 
     /// The same as a plain Wasm module, which goes on from the point on any
@@ -61,7 +74,7 @@ impl Sandbox {
     /// As of [`snapshot`](Self::snapshot); and a JavaScript program needs
     /// functions that no other engine has.
     pub fn snapshot_portable(self, program: Program, point: &Point) -> Result<Vec<u8>, Error> {
-        Ok(self.captured(program, point, true)?.0.module)
+        Ok(self.captured(program, point, true, false)?.0.module)
     }
 
     fn captured(
@@ -69,6 +82,7 @@ impl Sandbox {
         mut program: Program,
         point: &Point,
         portable: bool,
+        bounded: bool,
     ) -> Result<(Captured, Origin), Error> {
         // A language's own image has been captured already; its guest can be.
         if let Some(plain) = self.image.plain() {
@@ -96,7 +110,7 @@ impl Sandbox {
         let request = Request {
             point: point.place().cloned(),
             portable,
-            bounded: false,
+            bounded,
         };
         let stopped = self.meter.clone();
         match capture::capture(self, &program, &request) {
@@ -127,6 +141,14 @@ impl Sandbox {
                 .collect(),
         }
     }
+}
+
+/// An image of what was captured.
+fn kept(captured: &Captured, origin: &Origin) -> Result<Image, Error> {
+    let image = captured.image(origin)?;
+    // Nobody will again.
+    cache::validate(&image)?;
+    Image::opened(Opened::checked(image, Trust::Own)?)
 }
 
 /// The source text that a language's guest is given, which becomes a script's.

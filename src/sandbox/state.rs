@@ -96,6 +96,9 @@ impl Sandbox {
         let mut root = Root::new(&self.grants.mounts, self.limits.tmp)?
             .with_clock(move || std::time::UNIX_EPOCH + times.unix_time())
             .with_random(Arc::new(move |bytes: &mut [u8]| draws.fill(bytes)));
+        if let Some((path, bytes)) = self.file.take() {
+            root = root.with_file(&path, bytes);
+        }
         let guest_path = program
             .host_path
             .as_deref()

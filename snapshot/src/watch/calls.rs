@@ -16,10 +16,10 @@ use wasm_encoder::{
 use wasmparser::Operator;
 
 /// The export under which the list is found, as a memory: see [`active`].
-pub const CALLS: &str = "dormouse:calls";
+pub const CALLS: &str = "dormouse.calls";
 
 /// The export under which its length is found, as an `i32` global.
-pub const DEPTH: &str = "dormouse:depth";
+pub const DEPTH: &str = "dormouse.depth";
 
 /// Functions that the list has room for, a power of two. Deeper ones take the
 /// place of the outermost.

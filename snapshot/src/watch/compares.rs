@@ -16,7 +16,7 @@ use wasm_encoder::{
 use wasmparser::{Operator, Parser, Payload};
 
 /// The export under which the records are found, as a memory: see [`compared`].
-pub const COMPARES: &str = "dormouse:compares";
+pub const COMPARES: &str = "dormouse.compares";
 
 /// Pairs of operands that a record has, a power of two. A comparison that runs
 /// more often keeps the last ones: those of a loop's end, which is where it

@@ -25,7 +25,7 @@ use wasmparser::{Operator, Parser, Payload};
 
 /// The export under which the counts are found, as a memory of bytes, one for each
 /// edge.
-pub const EDGES: &str = "dormouse:edges";
+pub const EDGES: &str = "dormouse.edges";
 
 /// Rewrites `wasm`, a valid core module, to count in the exported memory [`EDGES`]
 /// which edges are taken. Gives the module and how many edges there are.

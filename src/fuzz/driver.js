@@ -1,0 +1,1 @@
+// Calls the function that is fuzzed.
