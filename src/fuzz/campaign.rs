@@ -14,14 +14,10 @@ use libafl::{
     corpus::{Corpus, CorpusId, InMemoryCorpus, Testcase},
     events::{EventFirer, EventReceiver, NopEventManager, ProgressReporter, SendExiting},
     executors::ExitKind,
-    feedbacks::{
-        ConstFeedback, Feedback, MapIndexesMetadata, MaxMapFeedback, StateInitializer,
-    },
     feedback_and_fast,
+    feedbacks::{ConstFeedback, Feedback, MapIndexesMetadata, MaxMapFeedback, StateInitializer},
     inputs::{BytesInput, HasMutatorBytes},
-    mutators::{
-        HavocScheduledMutator, I2SRandReplace, Tokens, havoc_mutations, tokens_mutations,
-    },
+    mutators::{HavocScheduledMutator, I2SRandReplace, Tokens, havoc_mutations, tokens_mutations},
     schedulers::{MinimizerScheduler, QueueScheduler, TestcasePenalty},
     stages::StdMutationalStage,
     state::{HasCorpus, HasExecutions, HasMaxSize},
@@ -38,9 +34,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What a campaign begins with where nothing is given: a line's end, and bytes that
-/// all differ, so that one shows where it is compared.
-const BEGINNINGS: [&[u8]; 2] = [b"\n", b"abcdefghijklmnop"];
+/// What a campaign begins with where nothing is given: bytes that all differ, so
+/// that one shows where it is compared, and a line's end.
+const BEGINNINGS: [&[u8]; 2] = [b"abcdefghijklmnop", b"\n"];
 
 /// What is to be done.
 pub(crate) struct Plan {
@@ -94,7 +90,8 @@ impl TestcasePenalty<BytesInput, State> for Shortest {
     }
 }
 
-type Scheduler = MinimizerScheduler<QueueScheduler, Shortest, BytesInput, MapIndexesMetadata, Edges>;
+type Scheduler =
+    MinimizerScheduler<QueueScheduler, Shortest, BytesInput, MapIndexesMetadata, Edges>;
 
 /// Fuzzes `target` until it is time to end. `report` is called each second, and
 /// with what came up.
@@ -250,7 +247,7 @@ fn finish(figures: Figures, mut guest: Guest, plan: &Plan) -> Result<Figures, Er
 }
 
 /// Puts the figures into the folder.
-pub(super) fn save(folder: &Folder, figures: &Figures) -> Result<(), Error> {
+pub(crate) fn save(folder: &Folder, figures: &Figures) -> Result<(), Error> {
     let text = serde_json::to_vec_pretty(figures)
         .map_err(|error| Error::new(ErrorKind::Io, error.to_string()))?;
     folder.write("stats.json", &text)

@@ -1,6 +1,9 @@
 //! What the current input is compared with, for it to be put in its place.
 
-use super::{Runner, Target, Watch, executor::{Guest, State}};
+use super::{
+    Runner, Target, Watch,
+    executor::{Guest, State},
+};
 use dormouse_snapshot::compared;
 use libafl::{
     Error as Afl, HasMetadata,

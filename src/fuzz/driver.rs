@@ -1,7 +1,10 @@
 //! Functions in a language, as targets: a program around them that reads the
 //! input, calls the function, and says what went wrong.
 
-use super::{Setting, Verdict, verdict::{self, Crash}};
+use super::{
+    Setting, Verdict,
+    verdict::{self, Crash},
+};
 use crate::{Error, ErrorKind, Language, Program, Status};
 use serde::Deserialize;
 use serde_json::json;
@@ -9,11 +12,14 @@ use serde_json::json;
 /// The program around a Python function.
 const PYTHON: &str = include_str!("driver.py");
 
-/// The program around a JavaScript function.
+/// What follows a JavaScript module.
 const JAVASCRIPT: &str = include_str!("driver.js");
 
 /// What stands for the arguments in a driver.
 const GIVEN: &str = "__GIVEN__";
+
+/// What stands for the function in JavaScript's.
+const FUNCTION: &str = "__FUNCTION__";
 
 /// Begins what a driver says of a crash.
 const MARK: &[u8] = b"dormouse fuzz crash ";
@@ -36,18 +42,37 @@ pub(crate) fn program(
     source: &[u8],
     function: &str,
 ) -> Result<Program, Error> {
-    let source = std::str::from_utf8(source).map_err(|error| {
-        Error::new(ErrorKind::Invoke, format!("{name} is not UTF-8: {error}"))
-    })?;
-    let driver = if language.is_python() { PYTHON } else { JAVASCRIPT };
-    let given = json!([name, source, function, FAILED, LACKING]);
-    // A string in either language is one in JSON.
-    let given = serde_json::to_string(&given.to_string())
-        .map_err(|error| Error::new(ErrorKind::Invoke, error.to_string()))?;
-    Ok(Program::script(
-        format!("fuzz {name}"),
-        driver.replace(GIVEN, &given),
-    ))
+    let source = std::str::from_utf8(source)
+        .map_err(|error| Error::new(ErrorKind::Invoke, format!("{name} is not UTF-8: {error}")))?;
+    if language.is_python() {
+        let driver = PYTHON.replace(
+            GIVEN,
+            &given(&json!([name, source, function, FAILED, LACKING]))?,
+        );
+        return Ok(Program::script(format!("fuzz {name}"), driver));
+    }
+    if !is_identifier(function) {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            format!("--function {function:?} is no name of a function"),
+        ));
+    }
+    // A module's functions are for what stands in it.
+    let driver = JAVASCRIPT
+        .replace(FUNCTION, function)
+        .replace(GIVEN, &given(&json!([name, FAILED, LACKING]))?);
+    Ok(Program::script(name, format!("{source}\n{driver}")))
+}
+
+/// What a driver is given, as a string in its language, which one in JSON is, too.
+fn given(what: &serde_json::Value) -> Result<String, Error> {
+    serde_json::to_string(&what.to_string())
+        .map_err(|error| Error::new(ErrorKind::Invoke, error.to_string()))
+}
+
+fn is_identifier(name: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '$';
+    !name.is_empty() && name.chars().all(is_word) && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// What a driver says of a crash.

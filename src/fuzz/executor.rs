@@ -134,7 +134,12 @@ impl<EM, Z> Executor<EM, BytesInput, State, Z> for Guest {
         }
         *state.executions_mut() += 1;
         if self.pace.is_due() {
-            (self.tick)(*state.executions(), self.edges_taken, &self.found, &mut self.news);
+            (self.tick)(
+                *state.executions(),
+                self.edges_taken,
+                &self.found,
+                &mut self.news,
+            );
         }
         match self.run(input.mutator_bytes()) {
             Ok(Verdict::Fine) => Ok(ExitKind::Ok),

@@ -36,7 +36,10 @@ impl Folder {
         for part in ["queue", "crashes", "hangs"] {
             let path = path.join(part);
             fs::create_dir_all(&path).map_err(|error| {
-                failed(format!("the folder {} can't be made: {error}", path.display()), error)
+                failed(
+                    format!("the folder {} can't be made: {error}", path.display()),
+                    error,
+                )
             })?;
         }
         Ok(Self(path.to_owned()))
@@ -52,12 +55,15 @@ impl Folder {
     }
 
     /// Files of a kind that are there.
-    pub(super) fn count(&self, kind: &str) -> usize {
+    pub(crate) fn count(&self, kind: &str) -> usize {
         let Ok(files) = fs::read_dir(self.0.join(kind)) else {
             return 0;
         };
         let is_input = |path: &Path| !is_other(path);
-        files.flatten().filter(|file| is_input(&file.path())).count()
+        files
+            .flatten()
+            .filter(|file| is_input(&file.path()))
+            .count()
     }
 
     /// Keeps `input` under `name`, and `text` beside it; whether it was not there.
@@ -144,7 +150,10 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let written = fs::write(&part, bytes).and_then(|()| fs::rename(&part, path));
     written.map_err(|error| {
         let _ = fs::remove_file(&part);
-        failed(format!("{} can't be written: {error}", path.display()), error)
+        failed(
+            format!("{} can't be written: {error}", path.display()),
+            error,
+        )
     })
 }
 

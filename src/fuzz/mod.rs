@@ -40,15 +40,14 @@ mod stats;
 mod target;
 mod verdict;
 
-
-pub(crate) use campaign::{Plan, campaign};
-pub(crate) use cores::Link;
+pub(crate) use campaign::{Plan, campaign, save};
+pub(crate) use cores::{Broker, Link};
 pub(crate) use driver::program;
-pub(crate) use found::Replay;
 pub(crate) use folder::{Folder, inputs};
+pub(crate) use found::Replay;
 pub(crate) use runner::{Runner, fingerprint};
-pub(crate) use target::{Exits, Feed, INPUT, Setting, Target, Watch};
 pub(crate) use stats::Summary;
+pub(crate) use target::{Exits, Feed, INPUT, Setting, Target, Watch};
 pub(crate) use verdict::Verdict;
 
 use crate::Error;

@@ -153,7 +153,10 @@ pub(super) fn path(counts: &[u8]) -> u64 {
 pub(crate) fn fingerprint(counts: &[u8]) -> (u64, usize) {
     let mut hasher = DefaultHasher::new();
     counts.hash(&mut hasher);
-    (hasher.finish(), counts.iter().filter(|count| **count != 0).count())
+    (
+        hasher.finish(),
+        counts.iter().filter(|count| **count != 0).count(),
+    )
 }
 
 /// Puts `input` into the guest's memory, and calls `export` with it.
@@ -181,6 +184,10 @@ fn call(instance: &mut Instance, export: &str, input: &[u8]) -> Result<Result<()
         _ => return Err(lacks("malloc found no room for the input")),
     }
     let ty = function.ty(instance.store());
-    let mut results: Vec<Val> = ty.results().iter().map(|ty| Val::default_for_ty(*ty)).collect();
+    let mut results: Vec<Val> = ty
+        .results()
+        .iter()
+        .map(|ty| Val::default_for_ty(*ty))
+        .collect();
     Ok(instance.call(function, &[Val::I32(place), Val::I32(length)], &mut results))
 }

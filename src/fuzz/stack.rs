@@ -43,7 +43,10 @@ impl Stack {
         }
         let wasm = self.target.image.wasm_bytes();
         let functions = active(runner.watched(), runner.depth(), TOLD);
-        Ok(functions.into_iter().map(|index| name(wasm, index)).collect())
+        Ok(functions
+            .into_iter()
+            .map(|index| name(wasm, index))
+            .collect())
     }
 }
 

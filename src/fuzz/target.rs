@@ -1,14 +1,15 @@
 //! What is fuzzed, and what a run of it may do.
 
 use super::{driver, runner::Runner};
-use crate::{
-    Error, ErrorKind, Grants, Image, Limits, Output, Point, Program, Sandbox, Stdin,
-};
+use crate::{Error, ErrorKind, Grants, Image, Limits, Output, Point, Program, Sandbox, Stdin};
 use dormouse_snapshot::{calls, compares, edges};
 use std::time::Duration;
 
 /// Where the guest finds its input as a file.
 pub(crate) const INPUT: &str = "/input";
+
+/// How long a guest may take until it asks for its input.
+const PREPARATION: Duration = Duration::from_secs(120);
 
 /// A guest, and how it gets its input.
 pub(crate) struct Target {
@@ -90,7 +91,16 @@ impl Target {
         let bounded = self.setting.fuel.is_none();
         // What a guest did before its input is no part of a run.
         let forgets = watch != Watch::Calls;
-        let image = self
+        // A run's time is for its input.
+        let patient = Target {
+            setting: Setting {
+                timeout: Some(PREPARATION),
+                fuel: None,
+                ..self.setting.clone()
+            },
+            ..self.again()
+        };
+        let image = patient
             .sandbox(&watched, Vec::new())
             .stdout(Output::Discard)
             .stderr(Output::Host)
@@ -173,7 +183,10 @@ impl Target {
         if self.is_function() {
             return driver::explain(error);
         }
-        if error.to_string().contains("without coming to its snapshot point") {
+        if error
+            .to_string()
+            .contains("without coming to its snapshot point")
+        {
             return never_reads(&self.feed);
         }
         error
@@ -228,5 +241,8 @@ fn has_export(wasm: &[u8], name: &str) -> Result<bool, Error> {
 }
 
 fn unreadable(error: wasmparser::BinaryReaderError) -> Error {
-    Error::new(ErrorKind::Module, format!("the target can't be read: {error}"))
+    Error::new(
+        ErrorKind::Module,
+        format!("the target can't be read: {error}"),
+    )
 }

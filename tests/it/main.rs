@@ -15,6 +15,8 @@ mod embedding;
 mod examples;
 mod fresh;
 mod fs;
+#[cfg(feature = "fuzz")]
+mod fuzz;
 #[cfg(feature = "server")]
 mod gateway;
 mod guests;

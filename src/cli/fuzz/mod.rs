@@ -7,7 +7,9 @@ mod workers;
 use super::{args, report, units};
 use crate::{
     Error, ErrorKind,
-    fuzz::{Exits, Folder, Link, Plan, Runner, Target, Verdict, Watch, campaign, fingerprint, inputs},
+    fuzz::{
+        Exits, Folder, Link, Plan, Runner, Target, Verdict, Watch, campaign, fingerprint, inputs,
+    },
 };
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use show::Show;
@@ -83,9 +85,9 @@ fn campaign_arguments() -> Vec<Arg> {
         value("runs", "N")
             .value_parser(value_parser!(u64))
             .help("End after so many executions"),
-        value("seed", "N")
-            .value_parser(value_parser!(u64))
-            .help("Make one core's campaign the same each time, and the guest's clocks and randomness"),
+        value("seed", "N").value_parser(value_parser!(u64)).help(
+            "Make one core's campaign the same each time, and the guest's clocks and randomness",
+        ),
         value("cores", "N")
             .value_parser(value_parser!(u16).range(1..=1024))
             .help("Processes that fuzz at the same time [default: 1]"),
@@ -99,8 +101,7 @@ fn campaign_arguments() -> Vec<Arg> {
         value("listen", "PORT")
             .value_parser(value_parser!(u16).range(1..))
             .help("Have other machines join at this port of the loopback interface, by a tunnel"),
-        value("join", "HOST:PORT")
-            .help("Share what is found with the campaign that listens there"),
+        value("join", "HOST:PORT").help("Share what is found with the campaign that listens there"),
         value("replay", "FILE")
             .value_parser(value_parser!(PathBuf))
             .help("Run the target with this input only, and say how that ends"),
@@ -157,7 +158,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
         return check(&target, matches, max_len);
     }
     if workers::are_wanted(matches) {
-        return workers::run(&target, matches);
+        return workers::run(matches);
     }
     let mut worker = matches.get_many::<u16>("worker").into_iter().flatten();
     let (number, link) = (worker.next(), worker.next());
@@ -167,6 +168,9 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
         ..plan(matches, max_len, number.unwrap_or(0))?
     };
     let folder = plan.folder.clone();
+    if number.is_some() {
+        workers::stop_with_parent(&plan.stop);
+    }
     let mut show = Show::new(number.is_some());
     let summary = campaign(target, plan, move |figures, news| show.tick(figures, news))?;
     Ok(match number {
@@ -202,8 +206,12 @@ fn plan(matches: &ArgMatches, max_len: usize, number: u64) -> Result<Plan, Error
         inputs: all,
         dictionary: matches.get_one("dict").cloned(),
         seed: seed.wrapping_add(number),
-        runs: matches.get_one::<u64>("runs").map(|runs| runs.div_ceil(cores)),
-        time: matches.get_one::<u64>("seconds").map(|seconds| Duration::from_secs(*seconds)),
+        runs: matches
+            .get_one::<u64>("runs")
+            .map(|runs| runs.div_ceil(cores)),
+        time: matches
+            .get_one::<u64>("seconds")
+            .map(|seconds| Duration::from_secs(*seconds)),
         max_len,
         replay: plan::replay_words(matches)?,
         stop: stop_at_interrupt()?,
@@ -249,7 +257,11 @@ fn replay(target: &Target, file: &Path) -> Result<ExitCode, Error> {
             let place = crash.place.map(|place| format!(" at {place}"));
             // A closed stderr leaves nobody to tell.
             let _ = write!(std::io::stderr(), "{}", crash.text);
-            report(&format!("crash: {}{}", crash.kind, place.unwrap_or_default()));
+            report(&format!(
+                "crash: {}{}",
+                crash.kind,
+                place.unwrap_or_default()
+            ));
             ExitCode::from(FOUND)
         }
         Verdict::Hang(limit) => {
@@ -290,23 +302,39 @@ fn check(target: &Target, matches: &ArgMatches, max_len: usize) -> Result<ExitCo
         );
     }
     if differ > 0 {
-        report(&format!("{differ} of {} inputs take other edges when they run again", all.len()));
+        report(&format!(
+            "{differ} of {} inputs take other edges when they run again",
+            all.len()
+        ));
         return Ok(ExitCode::FAILURE);
     }
-    report(&format!("all {} inputs take the same edges each time", all.len()));
+    report(&format!(
+        "all {} inputs take the same edges each time",
+        all.len()
+    ));
     Ok(ExitCode::SUCCESS)
 }
 
 /// The exit codes that are crashes.
 fn exits(matches: &ArgMatches) -> Result<Exits, Error> {
     let mut codes = Vec::new();
-    for code in matches.get_many::<String>("crash-exit").into_iter().flatten() {
+    for code in matches
+        .get_many::<String>("crash-exit")
+        .into_iter()
+        .flatten()
+    {
         if code == "any" {
             return Ok(Exits::Any);
         }
         codes.push(code.parse().map_err(|_| {
-            args::usage_error(format!("--crash-exit: {code:?} is no exit code; `any` is all but 0"))
+            args::usage_error(format!(
+                "--crash-exit: {code:?} is no exit code; `any` is all but 0"
+            ))
         })?);
     }
-    Ok(if codes.is_empty() { Exits::None } else { Exits::These(codes) })
+    Ok(if codes.is_empty() {
+        Exits::None
+    } else {
+        Exits::These(codes)
+    })
 }

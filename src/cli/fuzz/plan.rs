@@ -108,7 +108,12 @@ fn setting(matches: &ArgMatches) -> Result<Setting, Error> {
     Ok(Setting {
         grants: Grants {
             mounts,
-            env: matches.get_many("env").into_iter().flatten().cloned().collect(),
+            env: matches
+                .get_many("env")
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect(),
             // What a run draws on is the same each time.
             seed: Some(matches.get_one::<u64>("seed").copied().unwrap_or(0)),
             ..Grants::default()

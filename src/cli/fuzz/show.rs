@@ -64,7 +64,10 @@ pub(super) fn end(folder: &Folder, summary: &Summary) -> ExitCode {
     if std::io::stderr().is_terminal() {
         let _ = writeln!(std::io::stderr());
     }
-    report(&format!("ended: {summary}; {}", folder.path("", "").display()));
+    report(&format!(
+        "ended: {summary}; {}",
+        folder.path("", "").display()
+    ));
     if summary.crashes + summary.hangs > 0 {
         ExitCode::from(FOUND)
     } else {
