@@ -101,6 +101,9 @@ mod error;
 mod files;
 #[cfg(all(feature = "cli", feature = "fuzz"))]
 mod fuzz;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(all(feature = "cli", feature = "server"))]
 mod gateway;
 mod grants;

@@ -1,5 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    dormouse_fuzz::restored_goes_on(bytes);
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| dormouse_fuzz::restored_goes_on(bytes));

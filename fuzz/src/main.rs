@@ -11,7 +11,7 @@ fn main() {
     let (mut stops, mut failed) = (0, 0u64);
     for seed in from..to {
         let bytes = dormouse_fuzz::bytes(seed);
-        match catch_unwind(|| dormouse_fuzz::restored_goes_on(&bytes)) {
+        match catch_unwind(|| dormouse_fuzz::stops(&bytes)) {
             Ok(stopped) => stops += stopped.unwrap_or(0),
             Err(_) => {
                 failed += 1;

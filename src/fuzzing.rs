@@ -1,0 +1,1 @@
+//! What the targets in `fuzz` look at; no part of the library's interface.
