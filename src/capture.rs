@@ -356,7 +356,7 @@ impl Run {
 }
 
 /// What capturing sees of an instance.
-struct View<'i>(&'i Instance);
+pub(crate) struct View<'i>(pub(crate) &'i Instance);
 
 impl Guest for View<'_> {
     fn global(&self, name: &str) -> Option<Value> {

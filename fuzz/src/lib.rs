@@ -2,24 +2,21 @@
 //! where it fails; `fuzz_targets` has an executable of a few lines for each, and
 //! `kept` the inputs that `cargo test` goes through. See `README.md`.
 
-mod engine;
-#[allow(dead_code, reason = "shared with the tests of the crate")]
-#[path = "../../snapshot/tests/support/generated.rs"]
-mod generated;
 #[path = "../../snapshot/tests/support/host.rs"]
 mod host;
 mod image;
+#[cfg(feature = "other-engine")]
 mod restored_goes_on;
 mod rewrite_validates;
 mod same_result;
+#[path = "../../snapshot/tests/support/smith.rs"]
+mod smith;
 
 pub use image::image;
+#[cfg(feature = "other-engine")]
 pub use restored_goes_on::{restored_goes_on, stops};
 pub use rewrite_validates::rewrite_validates;
 pub use same_result::same_result;
-
-use engine::{Contents, Running};
-use host::Host;
 
 /// A target: its name, and its property.
 pub type Target = (&'static str, fn(&[u8]));
@@ -27,6 +24,7 @@ pub type Target = (&'static str, fn(&[u8]));
 /// All of them.
 pub const TARGETS: &[Target] = &[
     ("image", image),
+    #[cfg(feature = "other-engine")]
     ("restored_goes_on", restored_goes_on),
     ("rewrite_validates", rewrite_validates),
     ("same_result", same_result),
@@ -37,10 +35,10 @@ const TAIL_CALLS: bool = true;
 
 /// The module made from `bytes`.
 pub fn module(bytes: &[u8]) -> Option<Vec<u8>> {
-    generated::module(bytes)
+    smith::module(bytes)
 }
 
 /// Bytes that depend on `seed` alone.
 pub fn bytes(seed: u64) -> Vec<u8> {
-    generated::bytes(seed)
+    smith::bytes(seed)
 }

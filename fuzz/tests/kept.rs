@@ -20,7 +20,10 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 
 /// Holds each input that is kept for `target` to its property.
 fn replay(target: &str) {
-    let (_, property) = TARGETS.iter().find(|(name, _)| *name == target).unwrap();
+    let Some((_, property)) = TARGETS.iter().find(|(name, _)| *name == target) else {
+        eprintln!("SKIPPED: {target} needs --features other-engine");
+        return;
+    };
     let inputs = entries(&kept().join(target));
     assert!(!inputs.is_empty(), "nothing is kept for {target}");
     for input in inputs {
@@ -42,11 +45,12 @@ macro_rules! targets {
         #[test]
         fn none_is_left_out() {
             let replayed = [$(stringify!($target)),*];
-            let all: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
-            assert_eq!(replayed[..], all);
             let folders = entries(&kept());
             let folders: Vec<_> = folders.iter().filter_map(|path| path.file_name()).collect();
-            assert_eq!(folders, all);
+            assert_eq!(folders, replayed);
+            for (name, _) in TARGETS {
+                assert!(replayed.contains(name), "{name}");
+            }
         }
     };
 }

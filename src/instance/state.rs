@@ -44,7 +44,7 @@ impl State {
     /// # Errors
     ///
     /// When the host has no room for it.
-    pub(super) fn nobody(memory: u64) -> Result<Self, Error> {
+    pub(crate) fn nobody(memory: u64) -> Result<Self, Error> {
         let meter = Arc::new(Meter::new(None, None));
         let stdio = Stdio::new(Stdin::default(), Output::Discard, Output::Discard, &meter)
             .map_err(|error| Error::new(ErrorKind::Io, error.to_string()))?;
@@ -68,6 +68,12 @@ impl State {
     /// Fuel burnt so far, where it is limited.
     pub(crate) fn fuel_used(&self) -> Option<u64> {
         self.fuel.limit.map(|limit| limit - self.fuel.left)
+    }
+
+    /// What a language's host functions keep, if that is a `T`.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn language_data<T: Any>(&self) -> Option<&T> {
+        self.language.as_ref()?.downcast_ref()
     }
 
     /// What a language's host functions keep; `T::default()` at first.

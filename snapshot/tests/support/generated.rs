@@ -10,19 +10,17 @@
 //! Results and traps of ek, ek+1, …, all that the host was told, memories,
 //! tables and globals must be the same.
 
-use super::{Contents, Host, Running, TAIL_CALLS};
+#[allow(unused_imports, reason = "not all who check modules make them")]
+pub(crate) use super::smith::{bytes, module};
+use super::{Contents, Host, Running};
 use dormouse_snapshot::{CapturedMemory, Entry, Error, Form, Hot, Instrumented, Point, Rewritten};
 use std::collections::BTreeMap;
-use wasm_smith::{Config, InstructionKinds, Module};
 
 /// Calls of one import that a module is stopped at.
 const STOPS: [u64; 6] = [1, 2, 3, 4, 7, 19];
 
 /// How often a run that was restored is stopped once more.
 const GENERATIONS: usize = 3;
-
-/// Loops and calls that a module may begin, in all.
-const FUEL: u32 = 400;
 
 /// What was tried.
 #[derive(Debug, Default, Clone, Copy)]
@@ -35,71 +33,6 @@ pub(crate) struct Tried {
     pub(crate) frames: u64,
     /// States that were refused.
     pub(crate) refused: u64,
-}
-
-/// Bytes that one module is made of.
-const SIZE: usize = 4096;
-
-/// Bytes that depend on `seed` alone.
-pub(crate) fn bytes(seed: u64) -> Vec<u8> {
-    let mut state = seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (0..SIZE / 8)
-        .flat_map(|_| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state.wrapping_mul(0x2545_f491_4f6c_dd1d).to_le_bytes()
-        })
-        .collect()
-}
-
-/// What may be imported: every kind of value goes in and out.
-fn imports() -> Vec<u8> {
-    wat::parse_str(
-        r#"(module
-            (import "any" "a" (func))
-            (import "any" "b" (func (result i32)))
-            (import "any" "c" (func (param i32) (result i32)))
-            (import "any" "d" (func (param i64 f32) (result f64 i32)))
-            (import "any" "e" (func (param v128) (result v128)))
-            (import "any" "f" (func (param funcref) (result funcref)))
-            (import "any" "g" (func (param externref i32) (result externref)))
-            (import "any" "h" (func (param i32 i32 i64 f64) (result i64 f32))))"#,
-    )
-    .expect("well-formed")
-}
-
-/// A module, and whether its code avoids traps.
-pub(crate) fn module(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut source = arbitrary::Unstructured::new(bytes);
-    let shape: u8 = source.arbitrary().ok()?;
-    let config = Config {
-        available_imports: Some(imports()),
-        allowed_instructions: InstructionKinds::all(),
-        disallow_traps: shape & 3 != 0,
-        exceptions_enabled: false,
-        gc_enabled: false,
-        threads_enabled: false,
-        wide_arithmetic_enabled: false,
-        compact_imports_enabled: false,
-        export_everything: true,
-        max_memory32_bytes: 4 << 16,
-        max_memory64_bytes: 4 << 16,
-        memory_max_size_required: true,
-        max_memories: 3,
-        max_tables: 3,
-        max_table_elements: 20,
-        table_max_size_required: true,
-        tail_call_enabled: TAIL_CALLS,
-        max_instructions: 300,
-        min_funcs: 3,
-        max_funcs: 12,
-        max_type_size: 200,
-        ..Config::default()
-    };
-    let mut module = Module::new(config, &mut source).ok()?;
-    module.ensure_termination(FUEL).ok()?;
-    Some(module.to_bytes())
 }
 
 /// Names of the imports and of the exported functions.
@@ -258,6 +191,11 @@ pub(crate) fn outcome(wasm: &[u8]) -> Option<String> {
 
 /// Holds `wasm` to the property; panics if it fails.
 pub(crate) fn check(wasm: &[u8]) -> Tried {
+    check_rewritten(wasm, wasm)
+}
+
+/// Holds `rewritten`, which is to do the same as `wasm`, to the property.
+pub(crate) fn check_rewritten(wasm: &[u8], rewritten: &[u8]) -> Tried {
     let (imports, entries) = interface(wasm);
     let mut tried = Tried::default();
     let expected = run(wasm, &[], Host::default(), &entries);
@@ -267,7 +205,7 @@ pub(crate) fn check(wasm: &[u8]) -> Tried {
     for import in imports {
         for nth in STOPS {
             let point = point(&import, nth);
-            if !check_at(wasm, &point, &entries, &expected, &mut tried) {
+            if !check_at(rewritten, &point, &entries, &expected, &mut tried) {
                 break;
             }
         }

@@ -3,6 +3,7 @@
 
 pub(crate) mod generated;
 mod host;
+mod smith;
 
 use dormouse_snapshot::{
     CapturedMemory, Entry, Form, Guest, Hot, Instrumented, Point, Reference, Rewritten, Value,

@@ -1,7 +1,13 @@
 //! A run that is captured and restored goes on as if nothing had been, on an
 //! engine other than Dormouse's own.
 
-use crate::generated;
+mod engine;
+#[allow(dead_code, reason = "shared with the tests of the crate")]
+#[path = "../../../snapshot/tests/support/generated.rs"]
+mod generated;
+
+use crate::{host::Host, smith};
+use engine::{Contents, Running};
 
 /// Stops the module made from `bytes` at each of its host's functions, and
 /// restores it; panics where that is to be seen.
@@ -12,6 +18,6 @@ pub fn restored_goes_on(bytes: &[u8]) {
 /// Points at which a module made from `bytes` was stopped and restored, if a
 /// module can be made; panics as `restored_goes_on` does.
 pub fn stops(bytes: &[u8]) -> Option<u64> {
-    let wasm = generated::module(bytes)?;
+    let wasm = smith::module(bytes)?;
     Some(generated::check(&wasm).stops)
 }

@@ -1,4 +1,0 @@
-//! To be written.
-
-/// To be written.
-pub fn image(_bytes: &[u8]) {}

@@ -1,0 +1,17 @@
+(module
+  ;; Stopped when it is prepared, with nothing on the stack and two memories.
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1 4)
+  (memory $other (export "other") 2 2)
+  (global $at (mut i32) (i32.const 0))
+  (func (export "prepare")
+    (i32.store (i32.const 0) (i32.const 64))
+    (i32.store (i32.const 4) (i32.const 2))
+    (i32.store8 (i32.const 64) (i32.const 104))
+    (i32.store8 (i32.const 65) (i32.const 105))
+    (i32.store $other (i32.const 100000) (i32.const 9))
+    (global.set $at (i32.const 100000)))
+  (func (export "_start")
+    (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+    (if (i32.ne (i32.load $other (global.get $at)) (i32.const 9)) (then unreachable))
+    (i32.store $other (global.get $at) (i32.const 10))))

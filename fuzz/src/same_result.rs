@@ -1,4 +1,0 @@
-//! To be written.
-
-/// To be written.
-pub fn same_result(_bytes: &[u8]) {}
