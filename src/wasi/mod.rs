@@ -14,6 +14,7 @@ mod device;
 mod dir;
 mod errno;
 mod file;
+mod flags;
 mod host_file;
 mod memory_file;
 mod memory_fs;

@@ -1,7 +1,7 @@
 //! Preview 1 for guests: wasi-common's functions, and ours where those would
 //! let a guest down or let it take too much of the host.
 
-use super::Context;
+use super::{Context, flags};
 use crate::engine::{Pause, arrived};
 use wasmi::{AsContextMut, Caller, Extern, Linker, Memory, errors::LinkerError};
 use wasmi_wasi::{
@@ -41,6 +41,7 @@ pub(super) fn link<T: Send + 'static>(
     wasmi_wasi::add_to_linker(linker, move |data: &mut T| get(data).wasi_mut())
         .map_err(|error| wasmi::Error::new(error.to_string()))?;
     linker.allow_shadowing(true);
+    flags::link(linker, get)?;
     strings(linker, get)?;
     clocks(linker, get)?;
     vectored(linker, get)?;
@@ -376,6 +377,7 @@ pub(super) fn poll_once(
 ) -> Result<i32, wasmi::Error> {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match std::pin::pin!(future).poll(&mut context) {
+        std::task::Poll::Ready(Err(error)) if flags::is_unknown(&error) => Ok(INVAL),
         std::task::Poll::Ready(result) => result.map_err(|error| arrived(&error)),
         std::task::Poll::Pending => Err(wasmi::Error::new("a WASI function waits for nothing")),
     }

@@ -2,7 +2,7 @@
 //! old programs, hostile arguments.
 
 use crate::support::{Dir, command, dormouse, guest, run};
-use dormouse::{Grants, Image, Outcome, Program, Sandbox, Status, Stdin};
+use dormouse::{Engine, Grants, Image, Instance, Module, Outcome, Program, Sandbox, Status, Stdin};
 use std::process::Stdio;
 
 fn outcome(wat: &str, grants: Grants) -> Outcome {
@@ -296,4 +296,48 @@ fn the_lowest_free_descriptor_is_opened() {
         .expect("it runs");
     let values: Vec<String> = outcome.values.iter().map(ToString::to_string).collect();
     assert_eq!(values, ["4", "5", "6", "4", "0"], "{outcome:?}");
+}
+
+#[test]
+fn flags_and_choices_that_there_are_not_are_invalid() {
+    // Each with the flag or choice of its last but some argument out of range.
+    for (name, params, args) in [
+        ("fd_advise", "i32 i64 i64 i32", "3 0 0 99"),
+        ("fd_fdstat_set_flags", "i32 i32", "3 0x10000"),
+        ("fd_fdstat_set_rights", "i32 i64 i64", "3 -1 -1"),
+        ("fd_filestat_set_times", "i32 i64 i64 i32", "3 0 0 0x100"),
+        ("fd_seek", "i32 i64 i32 i32", "3 0 9 0"),
+        ("path_filestat_get", "i32 i32 i32 i32 i32", "3 0x100 0 1 64"),
+        (
+            "path_filestat_set_times",
+            "i32 i32 i32 i32 i64 i64 i32",
+            "3 0 0 1 0 0 0x100",
+        ),
+        (
+            "path_link",
+            "i32 i32 i32 i32 i32 i32 i32",
+            "3 0x100 0 1 3 0 1",
+        ),
+        (
+            "path_open",
+            "i32 i32 i32 i32 i32 i64 i64 i32 i32",
+            "3 0 0 1 0 -1 -1 0 64",
+        ),
+        ("sock_send", "i32 i32 i32 i32 i32", "3 0 0 -1 64"),
+    ] {
+        let args: String = (params.split(' ').zip(args.split(' ')))
+            .map(|(ty, arg)| format!("({ty}.const {arg})"))
+            .collect();
+        for namespace in ["wasi_snapshot_preview1", "wasi_unstable"] {
+            let wat = format!(
+                r#"(module (import "{namespace}" "{name}" (func $f (param {params}) (result i32)))
+                    (memory (export "memory") 1) (data (i32.const 0) "x")
+                    (func (export "f") (result i32) (call $f {args})))"#
+            );
+            let module = Module::new(&Engine::new(), "flags.wat", wat.as_bytes()).expect("valid");
+            let mut instance = Instance::new(&module).expect("an instance");
+            let errno = instance.call("f", &[]).expect("it is not ended");
+            assert_eq!(errno, [dormouse::Value::I32(28)], "{namespace} {name}");
+        }
+    }
 }
