@@ -110,8 +110,10 @@ fn module(mut fields: Fields<'_, '_>, at: Place) -> Option<Module> {
 
 /// The first match wins: what comes later with the same route is never reached.
 fn check_route(route: &Placed<Route>, before: &[Module], report: &mut Report) {
+    let same = |module: &&Module| module.route.value == route.value;
     let covers = |module: &&Module| module.route.value.covers(&route.value);
-    let Some(earlier) = before.iter().find(covers) else {
+    let earlier = before.iter().find(same).or(before.iter().find(covers));
+    let Some(earlier) = earlier else {
         return;
     };
     let line = earlier.route.at.line;
@@ -310,6 +312,16 @@ mod tests {
         assert!(
             covered[0].starts_with("m.toml:5:9: warning: /a/b is never reached"),
             "{covered:?}"
+        );
+        // Also where another one covers both.
+        let both = read(
+            &["/a/...", "/a/b", "/a/b"]
+                .map(|route| format!("[[module]]\nroute = '{route}'\nmodule = 'a.wasm'\n"))
+                .concat(),
+        );
+        assert!(
+            both.1[1].starts_with("m.toml:8:9: error: the route /a/b is listed on line 5 already"),
+            "{both:?}"
         );
         assert_eq!(list(["/a", "/a/..."]), [""; 0]);
         assert_eq!(list(["/a/...", "/ab"]), [""; 0]);
