@@ -6,6 +6,9 @@
     reason = "each target says what it uses"
 )]
 
+pub mod boundary;
 mod guest;
 
+#[cfg(all(feature = "cli", feature = "server"))]
+pub use crate::gateway::fuzzing as gateway;
 pub use guest::{Answer, Code, Guest, Host, Memory};

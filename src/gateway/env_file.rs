@@ -19,7 +19,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<(String, String)>, Error> {
 
 /// Blank lines and those that begin with `#` are skipped; `export` may stand
 /// before a name, and one pair of quotes around a value.
-fn parse(text: &str) -> Result<Vec<(String, String)>, (usize, &'static str)> {
+pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, (usize, &'static str)> {
     let mut variables = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();

@@ -10,6 +10,8 @@ mod answer;
 pub(crate) mod env_file;
 mod environment;
 mod fields;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod guest;
 mod handler;
 mod leave;
