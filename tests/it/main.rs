@@ -45,6 +45,7 @@ mod serve;
 mod server;
 mod sessions;
 mod support;
+mod torture;
 mod traps;
 mod unprepared;
 mod wasi;

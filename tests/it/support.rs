@@ -169,7 +169,7 @@ pub(crate) fn command() -> Command {
 /// The built command; or what `DORMOUSE_TEST_COMMAND` says, a program and its first
 /// arguments between spaces: another build, or one that runs under something, as
 /// `.ci/noexec` has it.
-fn bare_command() -> Command {
+pub(crate) fn bare_command() -> Command {
     let given = std::env::var("DORMOUSE_TEST_COMMAND").unwrap_or_default();
     let mut words = given.split_ascii_whitespace();
     let mut command = Command::new(words.next().unwrap_or(env!("CARGO_BIN_EXE_dormouse")));
