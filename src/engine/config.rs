@@ -23,6 +23,10 @@ const FUEL_COSTS: wasmi::CustomFuelCosts = wasmi::CustomFuelCosts {
     fuel_per_bytes_validated: 0,
 };
 
+/// Whether modules may use vectors. On big-endian machines wasmi 2.0.0 takes their
+/// lanes in the wrong order, and gives wrong results without a word.
+pub(super) const HAS_VECTORS: bool = cfg!(target_endian = "little");
+
 /// Whether the interpreter counts what it executes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Metering {
@@ -90,5 +94,8 @@ fn config(metering: Metering, frames: usize) -> wasmi::Config {
         .set_max_recursion_depth(frames)
         .set_max_stack_height(MAX_STACK_HEIGHT)
         .set_max_cached_stacks(MAX_CACHED_STACKS);
+    if !HAS_VECTORS {
+        config.wasm_simd(false).wasm_relaxed_simd(false);
+    }
     config
 }

@@ -1,6 +1,6 @@
 //! From bytes to a module, and from a failure to the reason for it.
 
-use super::Engine;
+use super::{Engine, config::HAS_VECTORS};
 use crate::{Error, ErrorKind};
 use std::borrow::Cow;
 use wasmparser::{Validator, WasmFeatures};
@@ -108,17 +108,24 @@ fn explain(wasm: &[u8], error: &str) -> Error {
 
 /// What wasmi runs: the features that its configuration leaves on.
 fn supported() -> WasmFeatures {
-    WasmFeatures::WASM2
+    let missing = match HAS_VECTORS {
+        true => WasmFeatures::empty(),
+        false => WasmFeatures::SIMD | WasmFeatures::RELAXED_SIMD,
+    };
+    let all = WasmFeatures::WASM2
         | WasmFeatures::MULTI_MEMORY
         | WasmFeatures::MEMORY64
         | WasmFeatures::TAIL_CALL
         | WasmFeatures::EXTENDED_CONST
-        | WasmFeatures::RELAXED_SIMD
+        | WasmFeatures::RELAXED_SIMD;
+    all.difference(missing)
 }
 
 /// Proposals by the names that users search for. Order matters: a proposal
 /// stands before those that build on it.
 const PROPOSALS: &[(WasmFeatures, &str)] = &[
+    // Supported elsewhere: see `HAS_VECTORS`.
+    (WasmFeatures::SIMD, "SIMD on a big-endian machine"),
     (WasmFeatures::THREADS, "the threads proposal"),
     (WasmFeatures::EXCEPTIONS, "the exception-handling proposal"),
     (
@@ -151,9 +158,13 @@ const PROPOSALS: &[(WasmFeatures, &str)] = &[
 
 /// The proposals without which `wasm` does not validate.
 fn missing_proposals(wasm: &[u8]) -> String {
+    let supported = supported();
     let needed: Vec<&str> = PROPOSALS
         .iter()
         .filter(|(feature, _)| {
+            if supported.contains(*feature) {
+                return false;
+            }
             let without = WasmFeatures::all().difference(*feature);
             Validator::new_with_features(without)
                 .validate_all(wasm)

@@ -2,11 +2,8 @@
 //! and JavaScript, as images and as executables of their own.
 #![cfg(unix)]
 
-use crate::support::{Dir, Ran, command, dormouse, has_pip, install, run, run_with_input};
-use std::{
-    os::unix::fs::PermissionsExt,
-    process::{Command, Stdio},
-};
+use crate::support::{Dir, Ran, bundled, command, dormouse, has_pip, install, run, run_with_input};
+use std::{os::unix::fs::PermissionsExt, process::Stdio};
 
 /// Captures the program `name` in `dir` as `name.image`, with `words` among the
 /// options and after `--`. Nothing here is about how long that may take.
@@ -157,7 +154,7 @@ fn bundles_need_nothing(dir: &Dir, image: &str) {
     let empty = dir.path().join("empty");
     std::fs::create_dir(&empty).expect("a folder");
     std::fs::set_permissions(&empty, std::fs::Permissions::from_mode(0o555)).expect("chmod");
-    let bundled = run(Command::new(dir.path().join("bundled"))
+    let bundled = run(bundled(dir.path().join("bundled"))
         .args(["--help", "-c"])
         .current_dir(&empty)
         .env_clear()
@@ -319,7 +316,7 @@ if (scriptArgs[1] === 'lazy') console.log((await import('./lib/lazy.mjs')).text)
     assert!(shown.contains("program  app.mjs"), "{shown}");
 
     woken(&dir, &["bundle", "image", "-o", "bundled"], "").prints("");
-    let bundled = run(Command::new(dir.path().join("bundled"))
+    let bundled = run(bundled(dir.path().join("bundled"))
         .arg("x")
         .env_clear()
         .stdin(Stdio::null()));

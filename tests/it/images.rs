@@ -4,7 +4,7 @@
 //! The first images are put together here byte by byte, as the format says.
 #![cfg(unix)]
 
-use crate::support::{Dir, Ran, command, dormouse, guest, run};
+use crate::support::{Dir, Ran, bundled as executable, command, dormouse, guest, run};
 use sha2::{Digest, Sha256};
 use std::{
     os::unix::fs::PermissionsExt,
@@ -264,7 +264,7 @@ fn a_bundle_is_the_whole_program() {
 
     // Every word is the program's, and nothing else is needed.
     let bundled = |words: &[&str]| {
-        let mut app = Command::new(&app);
+        let mut app = executable(&app);
         run(app.args(words).env_clear().stdin(Stdio::null()))
     };
     let ran = bundled(&["--help", "run", "-c", "x"]);
@@ -310,7 +310,7 @@ fn a_bundle_keeps_the_options_it_was_made_with() {
     let words = ["--timeout", "300ms", "--env", "A=b c", "--env=D=é"];
     let bundle = ["bundle", text(&image), "-o", text(&app)];
     own(&dir, &[&bundle[..], &words].concat()).prints("");
-    let ran = run(Command::new(&app).env("A", "outside").stdin(Stdio::null()));
+    let ran = run(executable(&app).env("A", "outside").stdin(Stdio::null()));
     ran.exits(124).says(&["deadline limit of 300ms"]);
     assert_eq!(ran.text(), "A=b c\0D=é\0");
 
@@ -446,7 +446,7 @@ fn a_snapshot_goes_on_from_its_point() {
         assert!(shown.contains(part), "no {part:?} in:\n{shown}");
     }
     own(&dir, &["bundle", one, "-o", app]).prints("");
-    let ran = run(Command::new(app).arg("a").env_clear());
+    let ran = run(executable(app).arg("a").env_clear());
     ran.exits(9);
     assert_eq!(ran.text(), "2 words\n");
 }

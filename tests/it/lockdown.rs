@@ -2,7 +2,8 @@
 //! to it. (What the system refuses then is tried in `src/lockdown`.)
 
 use crate::support::{
-    Dir, Ran, both_ways, cache_without_images, command, dormouse, guest, run, run_with_input,
+    Dir, Ran, both_ways, bundled, cache_without_images, command, dormouse, guest, run,
+    run_with_input,
 };
 use std::{
     io::{BufRead, BufReader, Write},
@@ -220,13 +221,13 @@ fn images_and_bundles_run() {
     );
     let words = ["run".as_ref(), "--lockdown".as_ref(), image.as_os_str()];
     dormouse(words).prints("[ 1 ] []\n");
-    run(Command::new(&bundle).arg("b").stdin(Stdio::null())).prints("[ 1 ] [ 'b' ]\n");
+    run(bundled(&bundle).arg("b").stdin(Stdio::null())).prints("[ 1 ] [ 'b' ]\n");
     // The option went with it.
     made(
         "wait.mjs",
         &format!("{point}console.log('ready');\nstd.in.getline();"),
     );
-    let mut child = Command::new(&bundle)
+    let mut child = bundled(&bundle)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -168,12 +168,26 @@ pub(crate) fn command() -> Command {
 
 /// The built command; or what `DORMOUSE_TEST_COMMAND` says, a program and its first
 /// arguments between spaces: another build, or one that runs under something, as
-/// `.ci/noexec` has it.
+/// `.ci/noexec` and `.ci/cross` have it.
 pub(crate) fn bare_command() -> Command {
+    executable(None)
+}
+
+/// A bundle that the command made, under the same.
+pub(crate) fn bundled(path: impl AsRef<Path>) -> Command {
+    executable(Some(path.as_ref()))
+}
+
+/// The program at `path`, or the command, under what that is to run under.
+fn executable(path: Option<&Path>) -> Command {
     let given = std::env::var("DORMOUSE_TEST_COMMAND").unwrap_or_default();
-    let mut words = given.split_ascii_whitespace();
-    let mut command = Command::new(words.next().unwrap_or(env!("CARGO_BIN_EXE_dormouse")));
-    command.args(words);
+    let mut words: Vec<&OsStr> = given.split_ascii_whitespace().map(OsStr::new).collect();
+    let own = words
+        .pop()
+        .unwrap_or(env!("CARGO_BIN_EXE_dormouse").as_ref());
+    words.push(path.map_or(own, Path::as_os_str));
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]);
     command
 }
 

@@ -1,9 +1,10 @@
 //! What makes wasmi's fill with zeros cheap.
 
 use super::space::Space;
+use std::ops::Range;
 
-/// Makes `space[..initial]` cheap to fill with zeros; it is to be mapped over
-/// after that.
+/// Puts below `space[..initial]` what is cheap to fill with zeros, once it has been
+/// made ready; it is to be mapped over after that.
 #[cfg(target_os = "linux")]
 pub(super) fn underlay(space: &mut Space, initial: usize) {
     use std::os::fd::AsFd;
@@ -16,21 +17,32 @@ pub(super) fn underlay(space: &mut Space, initial: usize) {
             return;
         }
     }
+}
+
+/// Gives `range` its pages at once, where they have been put below it.
+#[cfg(target_os = "linux")]
+pub(super) fn make_ready(space: &mut Space, range: Range<usize>) {
+    if file().is_none() {
+        return;
+    }
     // The file gets its pages. To read from the rest then maps many of them at
     // once, to be written to as well, since the mapping is shared: a third of
     // what it takes to write to each.
-    let first = initial.min(WINDOW);
-    if first > 0 {
-        space.populate(0..first);
+    let first = range.end.min(range.start + WINDOW);
+    if range.start < first {
+        space.populate(range.start..first);
     }
-    if first < initial {
-        space.populate_to_read(first..initial);
+    if first < range.end {
+        space.populate_to_read(first..range.end);
     }
 }
 
 /// Elsewhere the fill touches fresh pages, which are given back after it.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn underlay(_space: &mut Space, _initial: usize) {}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn make_ready(_space: &mut Space, _range: Range<usize>) {}
 
 /// Bytes of the file of zeros. Smaller ones take more mappings, and below this
 /// the kernel is slower with their many pages of page tables; larger ones leave

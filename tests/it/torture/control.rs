@@ -94,7 +94,7 @@ const CALLED: &str = r#"
   (func $tails (param i32) (result i32)
     (return_call_indirect $b (type $one) (local.get 0) (i32.and (local.get 0) (i32.const 3))))
   (func $nothing)
-  (func $many (param i32 i64 f32 f64 v128 i32 i64) (result i64 i32 f64)
+  (func $many (param i32 i64 f32 f64 f32 i32 i64) (result i64 i32 f64)
     (i64.add (local.get 1) (local.get 6)) (i32.sub (local.get 0) (local.get 5)) (local.get 3))
   (func $early (param i32) (result i32)
     (if (i32.and (local.get 0) (i32.const 4)) (then (return (i32.const 9))))
@@ -138,7 +138,7 @@ pub(super) fn calls() -> String {
     }
     writer.statement("(call $nothing)");
     writer.statement(
-        "(call $many (local.get $i) (local.get $k) (local.get $f) (local.get $d) (local.get $v)
+        "(call $many (local.get $i) (local.get $k) (local.get $f) (local.get $d) (local.get $g)
           (i32.const 3) (i64.const 4))
         (drop) (local.set $x (i32.add (local.get $x))) (local.set $y (i64.add (local.get $y)))",
     );

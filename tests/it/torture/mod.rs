@@ -25,11 +25,11 @@ const STACK: u32 = 1024;
 
 /// The rounds to run, and the stack to run them on: `DORMOUSE_TORTURE_ROUNDS` for more
 /// of them, on the stack that there is.
-fn rounds() -> (u32, bool) {
+fn rounds() -> (u32, Option<u32>) {
     let given = std::env::var("DORMOUSE_TORTURE_ROUNDS").ok();
     match given.and_then(|rounds| rounds.parse().ok()) {
-        Some(rounds) => (rounds, false),
-        None => (ROUNDS, true),
+        Some(rounds) => (rounds, None),
+        None => (ROUNDS, Some(STACK)),
     }
 }
 
@@ -51,20 +51,20 @@ fn expected(name: &str, rounds: u32) -> Option<&'static str> {
     line.split_whitespace().nth(column)
 }
 
-/// The command, on a small stack unless it is to take what there is.
-fn command(is_small: bool) -> Command {
+/// The command, on a stack of `kib` KiB, or what there is.
+fn command(kib: Option<u32>) -> Command {
     let bare = bare_command();
-    if !is_small || !cfg!(unix) {
+    let Some(kib) = kib.filter(|_| cfg!(unix)) else {
         return bare;
-    }
+    };
     let mut command = Command::new("sh");
-    let limit = format!("ulimit -s {STACK} && exec \"$@\"");
+    let limit = format!("ulimit -s {kib} && exec \"$@\"");
     command
         .args(["-c", &limit, "sh"])
         .arg(bare.get_program())
         .args(bare.get_args());
     // An emulator gives its guest a stack of its own.
-    command.env("QEMU_STACK_SIZE", (STACK << 10).to_string());
+    command.env("QEMU_STACK_SIZE", (kib << 10).to_string());
     command
 }
 
@@ -73,8 +73,8 @@ fn command(is_small: bool) -> Command {
 fn survives(name: &str, text: &str, options: &[&str]) {
     let file = folder().join(format!("{name}.wat"));
     std::fs::write(&file, text).expect("a file");
-    let (rounds, is_small) = rounds();
-    let ran = run(command(is_small)
+    let (rounds, stack) = rounds();
+    let ran = run(command(stack)
         .args(["run", "--timeout", "0", "--invoke", "run"])
         .args(options)
         .arg(file)
@@ -116,8 +116,37 @@ modules! {
     branches => control::branches(),
     tables_of_branches => control::tables_of_branches(),
     calls => control::calls(),
+}
+
+/// On big-endian machines the interpreter gets vectors wrong, so modules with any are
+/// refused there.
+fn vectors_survive(name: &str, text: &str) {
+    let file = folder().join("any_vector.wat");
+    let any = "(module (func (export \"run\") (result i32) (i8x16.extract_lane_u 0 (v128.const i32x4 5 0 0 0))))";
+    std::fs::write(&file, any).expect("a file");
+    let ran = run(command(None).args(["run", "--invoke", "run"]).arg(file));
+    if ran.status.success() {
+        ran.prints("5\n");
+        survives(name, text, &[]);
+    } else {
+        ran.exits(1)
+            .says(&["SIMD on a big-endian machine", "does not support"]);
+    }
+}
+
+macro_rules! modules_of_vectors {
+    ($($name:ident => $text:expr),* $(,)?) => {$(
+        #[test]
+        fn $name() {
+            vectors_survive(stringify!($name), &$text);
+        }
+    )*};
+}
+
+modules_of_vectors! {
     vectors => simd::arithmetic(),
     lanes => simd::lanes(),
+    places_of_vectors => simd::places(),
 }
 
 /// Fuel is counted by an operator of its own.
@@ -130,15 +159,36 @@ fn counted() {
 /// Each trap is told, however long the guest ran before.
 #[test]
 fn traps() {
-    let (rounds, is_small) = rounds();
+    let (rounds, stack) = rounds();
     let file = folder().join("traps.wat");
     std::fs::write(&file, control::traps()).expect("a file");
     for (export, kind) in control::TRAPS {
-        let ran = run(command(is_small)
+        let ran = run(command(stack)
             .args(["run", "--timeout", "0", "--invoke", export])
             .arg(&file)
             .arg(rounds.to_string()));
         ran.exits(134).says(&[kind]);
+    }
+}
+
+/// Each growth that asks the host takes some of the native stack, which is why they
+/// are counted. This is the least stack that any of our threads has.
+#[test]
+fn growing_without_end() {
+    for what in [
+        "(memory.grow (i32.const 1))",
+        "(table.grow (ref.null func) (i32.const 1))",
+    ] {
+        let dir = crate::support::Dir::new();
+        let grows = format!(
+            "(module (memory 1) (table 1 funcref)
+              (func (export \"run\") (loop (drop {what}) (br 0))))"
+        );
+        let file = dir.write("grows.wat", grows);
+        let ran = run(command(Some(2048))
+            .args(["run", "--timeout", "0", "--invoke", "run"])
+            .arg(file));
+        ran.exits(124).says(&["memory"]);
     }
 }
 

@@ -238,8 +238,6 @@ pub(super) fn selects() -> String {
         }
     }
     for condition in ["(local.get $i)", "(i32.and (local.get $i) (i32.const 2))"] {
-        let chosen = format!("(select (local.get $v) (local.get $w) {condition})");
-        writer.value(Ty::V128, &chosen);
         let null = format!(
             "(ref.is_null (select (result funcref) (ref.func $g) (ref.null func) {condition}))"
         );

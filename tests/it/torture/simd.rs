@@ -157,7 +157,7 @@ const FLOATS: [(&str, &str, &str); 2] = [
 ];
 
 pub(super) fn arithmetic() -> String {
-    let mut writer = Writer::new("");
+    let mut writer = Writer::of_vectors("");
     let (v, w) = ("(local.get $v)", "(local.get $w)");
     for constant in [w, &Ty::V128.operand(At::Constant)] {
         for (shape, operators) in TWO {
@@ -266,7 +266,7 @@ fn floats(writer: &mut Writer) {
 
 /// Lanes, and loads and stores of parts.
 pub(super) fn lanes() -> String {
-    let mut writer = Writer::new("(memory $m 3) (memory $o 3)");
+    let mut writer = Writer::of_vectors("(memory $m 3) (memory $o 3)");
     for (shape, ty, count) in SHAPES {
         let values = [At::First, At::Computed, At::Constant].map(|at| ty.operand(at));
         for lane in [0, count - 1] {
@@ -295,6 +295,7 @@ pub(super) fn lanes() -> String {
                 writer.statement("(local.set $t (i32.and (local.get $j) (i32.const 0x7ff0)))");
                 let at = format!("{memory} offset={offset}");
                 writer.statement(&format!("(v128.store {at} {address} (local.get $w))"));
+                writer.value(Ty::V128, &format!("(v128.load {at} {address})"));
                 for width in ["8", "16", "32", "64"] {
                     writer.statement(&format!(
                         "(v128.store{width}_lane {at} 1 {address} (local.get $v))"
@@ -313,6 +314,38 @@ pub(super) fn lanes() -> String {
                 }
             }
         }
+    }
+    writer.finish()
+}
+
+/// Vectors in globals, in calls, and chosen.
+pub(super) fn places() -> String {
+    let mut writer = Writer::of_vectors(
+        "(global $g (mut v128) (v128.const i64x2 1 2)) (type $two (func (param v128 i32 v128) (result v128)))
+  (table funcref (elem $f)) (func $f (type $two) (i64x2.add (local.get 0) (local.get 2)))",
+    );
+    for condition in ["(local.get $i)", "(i32.and (local.get $i) (i32.const 2))"] {
+        let chosen = format!("(select (local.get $v) (local.get $w) {condition})");
+        writer.value(Ty::V128, &chosen);
+        let either =
+            format!("(if (result v128) {condition} (then (local.get $v)) (else (local.get $w)))");
+        writer.value(Ty::V128, &either);
+    }
+    for value in [
+        "(local.get $v)",
+        "(v128.not (local.get $w))",
+        &Ty::V128.operand(At::Constant),
+    ] {
+        writer.statement(&format!("(global.set $g {value})"));
+        writer.value(Ty::V128, "(global.get $g)");
+        writer.value(
+            Ty::V128,
+            &format!("(call $f {value} (local.get $i) (local.get $w))"),
+        );
+        let call = format!(
+            "(call_indirect (type $two) {value} (local.get $i) (local.get $w) (i32.const 0))"
+        );
+        writer.value(Ty::V128, &call);
     }
     writer.finish()
 }

@@ -17,7 +17,6 @@ const LOADS: &[(Ty, &str)] = &[
     (Ty::I64, "32_u"),
     (Ty::F32, ""),
     (Ty::F64, ""),
-    (Ty::V128, ""),
 ];
 const STORES: &[(Ty, &str)] = &[
     (Ty::I32, ""),
@@ -29,7 +28,6 @@ const STORES: &[(Ty, &str)] = &[
     (Ty::I64, "32"),
     (Ty::F32, ""),
     (Ty::F64, ""),
-    (Ty::V128, ""),
 ];
 
 /// Two memories, the second addressed by `address`.
@@ -70,10 +68,7 @@ pub(super) fn loads_and_stores(wide: bool) -> String {
                         // What is written is kept apart, so that no float is not a number.
                         let page = if *ty == Ty::F32 { 8192 } else { 0 };
                         let offset = offset + if *ty == Ty::F64 { 16384 } else { page };
-                        let value = match (*ty, at) {
-                            (Ty::V128, At::Computed) => "(local.get $w)".to_owned(),
-                            _ => ty.operand(at),
-                        };
+                        let value = ty.operand(at);
                         writer.statement(&format!(
                             "({name}.store{width} {memory} offset={offset} {address} {value})"
                         ));
@@ -203,21 +198,17 @@ pub(super) fn tables() -> String {
 
 /// Globals of each type, and locals copied among each other.
 pub(super) fn variables() -> String {
-    let mut outside = "(global $gv128 (mut v128) (v128.const i64x2 1 2))
-  (global $gf (mut funcref) (ref.null func)) (elem declare func $h) (func $h)"
-        .to_owned();
+    let mut outside =
+        "(global $gf (mut funcref) (ref.null func)) (elem declare func $h) (func $h)".to_owned();
     for ty in NUMBERS {
         let name = ty.name();
         outside += &format!("\n  (global $g{name} (mut {name}) ({name}.const 3))");
     }
     let mut writer = Writer::new(&outside);
-    for ty in NUMBERS.into_iter().chain([Ty::V128]) {
+    for ty in NUMBERS {
         let name = ty.name();
         for at in [At::First, At::Constant, At::Computed] {
-            let value = match (ty, at) {
-                (Ty::V128, At::Computed) => "(v128.not (local.get $v))".to_owned(),
-                _ => ty.operand(at),
-            };
+            let value = ty.operand(at);
             writer.statement(&format!("(global.set $g{name} {value})"));
             writer.value(ty, &format!("(global.get $g{name})"));
         }

@@ -7,6 +7,14 @@ use std::fmt::Write;
 /// the interpreter has other operators for; there are functions of both sizes.
 const STATEMENTS: usize = 120;
 
+/// Locals for vectors, what they are in a round, and how many lanes are summed up.
+const VECTORS: (&str, &str, u32) = (
+    "(local $v v128) (local $w v128) (local $z v128)",
+    "(local.set $v (i64x2.splat (local.get $k)))
+      (local.set $w (i32x4.replace_lane 2 (i64x2.splat (local.get $l)) (local.get $i)))",
+    4,
+);
+
 /// What operators work on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ty {
@@ -109,11 +117,22 @@ pub(super) struct Writer {
     functions: String,
     count: usize,
     statements: Vec<String>,
+    has_vectors: bool,
 }
 
 impl Writer {
     pub(super) fn new(outside: &str) -> Self {
+        Self::with(outside, false)
+    }
+
+    /// A module with vectors, which not every machine runs.
+    pub(super) fn of_vectors(outside: &str) -> Self {
+        Self::with(outside, true)
+    }
+
+    fn with(outside: &str, has_vectors: bool) -> Self {
         Self {
+            has_vectors,
             outside: outside.to_owned(),
             functions: String::new(),
             count: 0,
@@ -140,7 +159,11 @@ impl Writer {
         }
         let statements = self.statements.join("\n      ");
         self.statements.clear();
-        let lanes: String = (0..4)
+        let (vectors, rounds, lanes) = match self.has_vectors {
+            true => VECTORS,
+            false => ("", "", 0),
+        };
+        let lanes: String = (0..lanes)
             .map(|lane| Ty::I32.add(&format!("(i32x4.extract_lane {lane} (local.get $z))")))
             .collect();
         // The numbers of a round: never zero, no quotient overflows, and no result
@@ -149,7 +172,7 @@ impl Writer {
             "  (func $f{} (param $n i32) (result i64)
     (local $i i32) (local $j i32) (local $x i32) (local $k i64) (local $l i64) (local $y i64)
     (local $f f32) (local $g f32) (local $d f64) (local $e f64)
-    (local $v v128) (local $w v128) (local $z v128) (local $t i32) (local $u i64)
+    {vectors} (local $t i32) (local $u i64)
     (loop $again
       (local.set $i (i32.or (i32.mul (local.get $n) (i32.const 0x9E3779B1)) (i32.const 1)))
       (local.set $j (i32.or (i32.mul (local.get $n) (i32.const 0x05EBCA6B)) (i32.const 2)))
@@ -159,8 +182,7 @@ impl Writer {
       (local.set $g (f32.add (f32.convert_i32_u (i32.shr_u (local.get $j) (i32.const 20))) (f32.const 1.5)))
       (local.set $d (f64.add (f64.convert_i64_u (i64.shr_u (local.get $k) (i64.const 40))) (f64.const 0.375)))
       (local.set $e (f64.add (f64.convert_i64_u (i64.shr_u (local.get $l) (i64.const 40))) (f64.const 2.25)))
-      (local.set $v (i64x2.splat (local.get $k)))
-      (local.set $w (i32x4.replace_lane 2 (i64x2.splat (local.get $l)) (local.get $i)))
+      {rounds}
       {statements}
       (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
     {lanes}
