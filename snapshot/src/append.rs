@@ -5,6 +5,7 @@
 //! sections that the module lacks are made at their places.
 
 use crate::Error;
+use std::borrow::Cow;
 use wasm_encoder::{
     CodeSection, ConstExpr, ExportKind, ExportSection, Function, GlobalSection, GlobalType,
     MemorySection, MemoryType, Module, SectionId,
@@ -92,7 +93,7 @@ fn length<T>(of: &[T]) -> u32 {
 pub(crate) struct Additions {
     pub(crate) memories: Vec<MemoryType>,
     pub(crate) globals: Vec<(GlobalType, ConstExpr)>,
-    pub(crate) exports: Vec<(&'static str, ExportKind, u32)>,
+    pub(crate) exports: Vec<(Cow<'static, str>, ExportKind, u32)>,
 }
 
 /// A memory of `bytes`, which doesn't grow.

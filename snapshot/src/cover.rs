@@ -37,7 +37,7 @@ pub fn cover(wasm: &[u8]) -> Result<Vec<u8>, Error> {
     };
     let additions = Additions {
         memories: vec![memory(BYTES * stretches(wasm)?)],
-        exports: vec![(COVERAGE, ExportKind::Memory, counts.memories)],
+        exports: vec![(COVERAGE.into(), ExportKind::Memory, counts.memories)],
         ..Additions::default()
     };
     append(wasm, counts, additions, |subject| pass.rewrite(&subject))

@@ -38,7 +38,7 @@ pub fn trace(wasm: &[u8]) -> Result<Vec<u8>, Error> {
     };
     let additions = Additions {
         globals: vec![(ty, ConstExpr::i32_const(-1))],
-        exports: vec![(CURRENT_FUNCTION, ExportKind::Global, note)],
+        exports: vec![(CURRENT_FUNCTION.into(), ExportKind::Global, note)],
         ..Additions::default()
     };
     append(wasm, counts, additions, |subject| rewrite(&subject, note))

@@ -4,7 +4,7 @@
 
 mod support;
 
-use dormouse_snapshot::mend;
+use dormouse_snapshot::{calls, compares, edges, mend};
 use support::generated::{Tried, bytes, check, module};
 
 /// Seeds to try: `DORMOUSE_SEEDS=FROM..TO` chooses others.
@@ -44,4 +44,24 @@ fn generated_modules_go_on_as_if_not_interrupted() {
     let modules = seeds.end - seeds.start;
     assert!(all.stops > modules && all.again > modules / 4, "{all:?}");
     assert!(all.refused < all.stops / 4, "{all:?}");
+}
+
+#[test]
+fn generated_modules_stay_valid_when_they_are_watched() {
+    let mut edges_seen = 0;
+    for seed in seeds() {
+        let Some(wasm) = module(&bytes(seed)) else {
+            continue;
+        };
+        println!("seed {seed}, {} bytes", wasm.len());
+        let (with_edges, count) = edges(&wasm).expect("it can be watched");
+        edges_seen += count;
+        let compared = compares(&with_edges).expect("it can be watched");
+        for watched in [&with_edges, &compared, &calls(&compared).expect("likewise")] {
+            wasmparser::Validator::new()
+                .validate_all(watched)
+                .expect("it is valid");
+        }
+    }
+    assert!(edges_seen > 1000, "{edges_seen}");
 }

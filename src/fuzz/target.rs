@@ -9,7 +9,7 @@ use std::time::Duration;
 pub(crate) const INPUT: &str = "/input";
 
 /// How long a guest may take until it asks for its input.
-const PREPARATION: Duration = Duration::from_secs(120);
+const PREPARATION: Duration = Duration::from_secs(600);
 
 /// A guest, and how it gets its input.
 pub(crate) struct Target {

@@ -42,8 +42,8 @@ pub fn calls(wasm: &[u8]) -> Result<Vec<u8>, Error> {
         memories: vec![memory(u64::from(ROOM) * 4)],
         globals: vec![(ty, ConstExpr::i32_const(0))],
         exports: vec![
-            (CALLS, ExportKind::Memory, list),
-            (DEPTH, ExportKind::Global, depth),
+            (CALLS.into(), ExportKind::Memory, list),
+            (DEPTH.into(), ExportKind::Global, depth),
         ],
     };
     append(wasm, counts, additions, |subject| {

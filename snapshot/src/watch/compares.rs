@@ -48,7 +48,7 @@ pub fn compares(wasm: &[u8]) -> Result<Vec<u8>, Error> {
     };
     let additions = Additions {
         memories: vec![memory(bytes)],
-        exports: vec![(COMPARES, ExportKind::Memory, counts.memories)],
+        exports: vec![(COMPARES.into(), ExportKind::Memory, counts.memories)],
         ..Additions::default()
     };
     append(wasm, counts, additions, |subject| pass.rewrite(&subject))

@@ -46,7 +46,7 @@ pub fn edges(wasm: &[u8]) -> Result<(Vec<u8>, usize), Error> {
     };
     let additions = Additions {
         memories: vec![memory(total as u64)],
-        exports: vec![(EDGES, ExportKind::Memory, counts.memories)],
+        exports: vec![(EDGES.into(), ExportKind::Memory, counts.memories)],
         ..Additions::default()
     };
     let rewritten = append(wasm, counts, additions, |subject| pass.rewrite(&subject))?;
