@@ -1,17 +1,17 @@
 //! The loop: LibAFL's, with a target of ours.
 
 use super::{
-    Folder, Target, Watch,
+    Folder, Summary, Target, Watch,
     compare::Compare,
-    cores::{Link, Linked},
-    executor::{Edges, End, Guest, State},
+    cores::Link,
+    executor::{Edges, End, Guest, Report, State},
     found::{Found, Replay},
-    stats::Summary as Figures,
+    kept::Kept,
 };
 use crate::{Error, ErrorKind};
 use libafl::{
     Error as Afl, Evaluator, Fuzzer, HasMetadata, StdFuzzerBuilder,
-    corpus::{Corpus, CorpusId, InMemoryCorpus, Testcase},
+    corpus::{Corpus, InMemoryCorpus, Testcase},
     events::{EventFirer, EventReceiver, NopEventManager, ProgressReporter, SendExiting},
     executors::ExitKind,
     feedback_and_fast,
@@ -54,6 +54,16 @@ pub(crate) struct Plan {
     pub(crate) stop: Arc<AtomicBool>,
     /// Others that fuzz the same target.
     pub(crate) link: Option<Link>,
+}
+
+impl Plan {
+    /// What to run first.
+    fn beginnings(&self) -> Vec<&[u8]> {
+        if self.inputs.is_empty() {
+            return BEGINNINGS.to_vec();
+        }
+        self.inputs.iter().map(Vec::as_slice).collect()
+    }
 }
 
 /// Runs ended well: only those show the way.
@@ -99,64 +109,30 @@ type Scheduler =
 /// # Errors
 ///
 /// When the target can't be run, or the folder not be written.
-pub(crate) fn campaign(
-    target: Target,
-    plan: Plan,
-    report: impl FnMut(&Figures, &mut Vec<String>) + 'static,
-) -> Result<Figures, Error> {
+pub(crate) fn campaign(target: Target, plan: Plan, report: Report) -> Result<Summary, Error> {
     let runner = target.runner(Watch::Edges)?;
-    match plan.link.clone() {
-        None => run(target, runner, plan, NopEventManager::new(), report),
-        Some(link) => {
-            let manager: Linked = link.connect()?;
-            run(target, runner, plan, manager, report)
-        }
+    let (folder, edges) = (plan.folder.clone(), runner.edges());
+    let found = Found::new(folder, target.again(), edges, plan.replay.clone());
+    let end = End {
+        runs: plan.runs,
+        at: plan.time.and_then(|time| Instant::now().checked_add(time)),
+        stop: Arc::clone(&plan.stop),
+    };
+    let guest = Guest::new(runner, found, end, report);
+    match &plan.link {
+        None => run(target, guest, &plan, NopEventManager::new()),
+        Some(link) => run(target, guest, &plan, link.connect()?),
     }
 }
 
-fn run<EM>(
-    target: Target,
-    runner: super::Runner,
-    plan: Plan,
-    mut manager: EM,
-    mut report: impl FnMut(&Figures, &mut Vec<String>) + 'static,
-) -> Result<Figures, Error>
+/// The loop, of a process that others may be told by through `manager`.
+fn run<EM>(target: Target, mut guest: Guest, plan: &Plan, mut manager: EM) -> Result<Summary, Error>
 where
     EM: EventFirer<BytesInput, State>
         + ProgressReporter<State>
         + SendExiting
         + EventReceiver<BytesInput, State>,
 {
-    let edges = runner.edges();
-    let found = Found::new(
-        plan.folder.clone(),
-        target.again(),
-        edges,
-        plan.replay.clone(),
-    );
-    let started = Instant::now();
-    let end = End {
-        runs: plan.runs,
-        at: plan.time.and_then(|time| started.checked_add(time)),
-        stop: Arc::clone(&plan.stop),
-    };
-    let queue = std::rc::Rc::new(std::cell::Cell::new(0));
-    let shown = std::rc::Rc::clone(&queue);
-    let figures = move |executions, edges_taken, found: &Found| Figures {
-        executions,
-        seconds: started.elapsed().as_secs_f64(),
-        queue: shown.get(),
-        edges_taken,
-        edges,
-        crashes: found.crashes,
-        hangs: found.hangs,
-    };
-    let now = figures.clone();
-    let tick = move |executions, taken, found: &Found, news: &mut Vec<String>| {
-        report(&now(executions, taken, found), news);
-    };
-    let mut guest = Guest::new(runner, found, end, Box::new(tick));
-
     let feedback = MaxMapFeedback::new(guest.edges());
     let mut feedback = feedback_and_fast!(Ended, feedback);
     // What is found is kept by us.
@@ -166,13 +142,7 @@ where
     let mut state =
         State::new(rand, corpus, solutions, &mut feedback, &mut objective).map_err(failed)?;
     state.set_max_size(plan.max_len);
-    if let Some(path) = &plan.dictionary {
-        let tokens = Tokens::from_file(path).map_err(|error| {
-            let message = format!("the tokens in {} can't be read: {error}", path.display());
-            Error::new(ErrorKind::Usage, message)
-        })?;
-        state.add_metadata(tokens);
-    }
+    add_tokens(&mut state, plan)?;
     let scheduler: Scheduler = MinimizerScheduler::new(guest.edges(), QueueScheduler::new());
     let mut fuzzer = StdFuzzerBuilder::new()
         .scheduler(scheduler)
@@ -188,112 +158,76 @@ where
     );
 
     let mut kept = Kept::new(plan.folder.clone());
-    let mut inputs: Vec<&[u8]> = plan.inputs.iter().map(Vec::as_slice).collect();
-    if inputs.is_empty() {
-        inputs.extend(BEGINNINGS);
-    }
+    let inputs = plan.beginnings();
     let mut ended = Ok(());
     for input in &inputs {
         let input = BytesInput::new(input.to_vec());
-        ended = fuzzer
-            .evaluate_input(&mut state, &mut guest, &mut manager, &input)
-            .map(drop);
+        let evaluated = fuzzer.evaluate_input(&mut state, &mut guest, &mut manager, &input);
+        ended = evaluated.map(drop);
+        kept.keep(&state, &mut guest)?;
         if ended.is_err() {
             break;
         }
-        queue.set(kept.keep(&state, &mut guest)?);
     }
     if ended.is_ok() && state.corpus().count() == 0 {
-        // Nothing tells them apart; one will have to do.
         let input = BytesInput::new(inputs.first().copied().unwrap_or_default().to_vec());
         if guest.found.crashes + guest.found.hangs > 0 {
-            return finish(figures(*state.executions(), 0, &guest.found), guest, &plan);
+            let news = "nothing else: every input that it begins with crashes or hangs";
+            guest.news.push(news.to_owned());
+            ended = Err(Afl::shutting_down());
+        } else {
+            // Nothing tells them apart; one will have to do.
+            let added = fuzzer.add_input(&mut state, &mut guest, &mut manager, input);
+            ended = added.map(drop);
         }
-        ended = fuzzer
-            .add_input(&mut state, &mut guest, &mut manager, input)
-            .map(drop);
     }
     while ended.is_ok() && !guest.is_over(*state.executions()) {
-        ended = fuzzer
-            .fuzz_one(&mut stages, &mut guest, &mut state, &mut manager)
-            .map(drop);
-        queue.set(kept.keep(&state, &mut guest)?);
-        if ended.is_ok() {
-            let second = Duration::from_secs(1);
-            ended = manager.maybe_report_progress(&mut state, second);
-        }
+        let fuzzed = fuzzer.fuzz_one(&mut stages, &mut guest, &mut state, &mut manager);
+        kept.keep(&state, &mut guest)?;
+        let second = Duration::from_secs(1);
+        ended = fuzzed.and_then(|_| manager.maybe_report_progress(&mut state, second));
     }
-    queue.set(kept.keep(&state, &mut guest)?);
     match ended {
         Err(Afl::ShuttingDown) | Ok(()) => {}
         Err(error) => return Err(failed(error)),
     }
+    // Whoever isn't told sees it from the connection's end.
     let _ = manager.send_exiting();
-    let figures = figures(*state.executions(), guest.edges_taken, &guest.found);
-    finish(figures, guest, &plan)
+    finish(*state.executions(), guest, plan)
 }
 
-fn finish(figures: Figures, mut guest: Guest, plan: &Plan) -> Result<Figures, Error> {
+fn add_tokens(state: &mut State, plan: &Plan) -> Result<(), Error> {
+    let Some(path) = &plan.dictionary else {
+        return Ok(());
+    };
+    let tokens = Tokens::from_file(path).map_err(|error| {
+        let message = format!("the tokens in {} can't be read: {error}", path.display());
+        Error::new(ErrorKind::Usage, message)
+    })?;
+    state.add_metadata(tokens);
+    Ok(())
+}
+
+fn finish(executions: u64, mut guest: Guest, plan: &Plan) -> Result<Summary, Error> {
     if let Some(failure) = guest.failure.take() {
         return Err(failure);
     }
     // Whoever listens gets the last of it.
-    let news = &mut guest.news;
-    (guest.tick)(figures.executions, figures.edges_taken, &guest.found, news);
+    guest.tell(executions);
+    let summary = guest.summary(executions);
     if plan.link.is_none() {
-        save(&plan.folder, &figures)?;
+        save(&plan.folder, &summary)?;
     }
-    Ok(figures)
+    Ok(summary)
 }
 
 /// Puts the figures into the folder.
-pub(crate) fn save(folder: &Folder, figures: &Figures) -> Result<(), Error> {
-    let text = serde_json::to_vec_pretty(figures)
+pub(crate) fn save(folder: &Folder, summary: &Summary) -> Result<(), Error> {
+    let text = serde_json::to_vec_pretty(summary)
         .map_err(|error| Error::new(ErrorKind::Io, error.to_string()))?;
     folder.write("stats.json", &text)
 }
 
-fn failed(error: Afl) -> Error {
+pub(super) fn failed(error: Afl) -> Error {
     Error::new(ErrorKind::Engine, format!("the campaign failed: {error}"))
-}
-
-/// Puts new inputs of the corpus into the folder.
-struct Kept {
-    folder: Folder,
-    /// The last that is there.
-    last: Option<CorpusId>,
-    count: usize,
-}
-
-impl Kept {
-    fn new(folder: Folder) -> Self {
-        Self {
-            folder,
-            last: None,
-            count: 0,
-        }
-    }
-
-    /// How many there are.
-    fn keep(&mut self, state: &State, guest: &mut Guest) -> Result<usize, Error> {
-        let corpus = state.corpus();
-        loop {
-            let next = match self.last {
-                None => corpus.first(),
-                Some(last) => corpus.next(last),
-            };
-            let Some(id) = next else {
-                return Ok(self.count);
-            };
-            let testcase = corpus.get(id).map_err(failed)?.borrow();
-            if let Some(input) = testcase.input() {
-                self.folder.keep_input(input.mutator_bytes())?;
-            }
-            if let Ok(taken) = testcase.metadata::<MapIndexesMetadata>() {
-                guest.note_edges(&taken.list);
-            }
-            self.last = Some(id);
-            self.count += 1;
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! A target as LibAFL runs it.
 
-use super::{Error, Runner, Verdict, found::Found, stats::Pace};
+use super::{Error, Runner, Summary, Verdict, found::Found, stats::Pace};
 use libafl::{
     Error as Afl,
     corpus::InMemoryCorpus,
@@ -39,34 +39,37 @@ pub(super) struct End {
     pub(super) stop: Arc<AtomicBool>,
 }
 
+/// Is told each second how it goes, and what came up.
+pub(super) type Report = Box<dyn FnMut(&Summary, &mut Vec<String>)>;
+
 /// What runs the target for LibAFL.
 pub(super) struct Guest {
     pub(super) runner: Runner,
     pub(super) found: Found,
     observers: tuple_list_type!(Edges),
+    started: Instant,
     end: End,
-    /// Which edges were ever taken.
+    /// Inputs that were kept.
+    pub(super) queue: usize,
+    /// Which edges were ever taken, and how many.
     taken: Vec<bool>,
-    pub(super) edges_taken: usize,
-    /// What came up since it was last asked for.
+    edges_taken: usize,
+    /// What came up since that was last told.
     pub(super) news: Vec<String>,
     /// Why nothing can be run any more.
     pub(super) failure: Option<Error>,
-    pub(super) pace: Pace,
-    pub(super) tick: Box<dyn FnMut(u64, usize, &Found, &mut Vec<String>)>,
+    pace: Pace,
+    report: Report,
 }
 
 impl Guest {
-    pub(super) fn new(
-        runner: Runner,
-        found: Found,
-        end: End,
-        tick: Box<dyn FnMut(u64, usize, &Found, &mut Vec<String>)>,
-    ) -> Self {
+    pub(super) fn new(runner: Runner, found: Found, end: End, report: Report) -> Self {
         let size = runner.edges().max(1);
         let map = StdMapObserver::owned("edges", vec![0; size]);
         Self {
             observers: tuple_list!(HitcountsMapObserver::new(map).track_indices()),
+            started: Instant::now(),
+            queue: 0,
             taken: vec![false; size],
             edges_taken: 0,
             news: Vec::new(),
@@ -75,8 +78,27 @@ impl Guest {
             runner,
             found,
             end,
-            tick,
+            report,
         }
+    }
+
+    /// What it has come to after so many runs.
+    pub(super) fn summary(&self, executions: u64) -> Summary {
+        Summary {
+            executions,
+            seconds: self.started.elapsed().as_secs_f64(),
+            queue: self.queue,
+            edges_taken: self.edges_taken,
+            edges: self.runner.edges(),
+            crashes: self.found.crashes,
+            hangs: self.found.hangs,
+        }
+    }
+
+    /// Tells how it goes.
+    pub(super) fn tell(&mut self, executions: u64) {
+        let summary = self.summary(executions);
+        (self.report)(&summary, &mut self.news);
     }
 
     pub(super) fn edges(&self) -> &Edges {
@@ -134,12 +156,7 @@ impl<EM, Z> Executor<EM, BytesInput, State, Z> for Guest {
         }
         *state.executions_mut() += 1;
         if self.pace.is_due() {
-            (self.tick)(
-                *state.executions(),
-                self.edges_taken,
-                &self.found,
-                &mut self.news,
-            );
+            self.tell(*state.executions());
         }
         match self.run(input.mutator_bytes()) {
             Ok(Verdict::Fine) => Ok(ExitKind::Ok),

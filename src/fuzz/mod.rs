@@ -34,6 +34,7 @@ mod driver;
 mod executor;
 mod folder;
 mod found;
+mod kept;
 mod runner;
 mod stack;
 mod stats;

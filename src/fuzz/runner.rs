@@ -95,7 +95,7 @@ impl Runner {
             Feed::Export(export) => call(&mut instance, export, input)?,
             _ => language::run(&self.image, &mut instance, &self.program)?.map(drop),
         };
-        let status = status_of(ended.as_ref().map(|()| ()), instance.state());
+        let status = status_of(ended.as_ref().copied(), instance.state());
         let verdict = if is_function {
             let mut said = instance.state().stdio().err.take();
             said.truncate(MAX_OUTPUT);

@@ -172,7 +172,8 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
         workers::stop_with_parent(&plan.stop);
     }
     let mut show = Show::new(number.is_some());
-    let summary = campaign(target, plan, move |figures, news| show.tick(figures, news))?;
+    let report = Box::new(move |summary: &_, news: &mut _| show.tick(summary, news));
+    let summary = campaign(target, plan, report)?;
     Ok(match number {
         Some(_) => ExitCode::SUCCESS,
         None => show::end(&folder, &summary),
