@@ -76,6 +76,7 @@ pub fn host_call(bytes: &[u8]) {
             break;
         }
         operation(&mut input, &mut wire, &mut model);
+        model.settle(wire.boundary);
         let mut sent = sent.lock().unwrap();
         model.check_sent(&sent);
         sent.clear();

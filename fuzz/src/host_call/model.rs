@@ -394,6 +394,14 @@ impl Model {
         (self.single, self.calls) = (false, MAX_BATCH);
     }
 
+    /// Calls of a batch that change a file are made at the same time: which of them
+    /// came last is only seen afterwards.
+    pub(super) fn settle(&mut self, boundary: &Boundary) {
+        if self.kv_in_file {
+            self.resync(boundary);
+        }
+    }
+
     /// Takes over what is kept by key now, within its limits.
     pub(super) fn resync(&mut self, boundary: &Boundary) {
         let Some(kv) = &mut self.kv else {
