@@ -34,6 +34,7 @@ mod leaving;
 mod limits;
 #[cfg(target_os = "linux")]
 mod lockdown;
+mod memory;
 mod mounts;
 mod outline;
 mod python;

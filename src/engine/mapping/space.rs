@@ -185,7 +185,9 @@ pub(super) struct Region {
 
 impl Region {
     pub(super) fn read_only(file: &File, start: u64, len: usize) -> Result<Self, Errno> {
-        let skip = start % super::PAGE;
+        // A mapping begins on a page of the system's, which is hardly ever larger than
+        // ours.
+        let skip = start % super::PAGE.max(rustix::param::page_size() as u64);
         let skip_len = usize::try_from(skip).map_err(|_| Errno::OVERFLOW)?;
         if len == 0 {
             return Ok(Self {

@@ -14,7 +14,7 @@ mod python;
 mod race;
 mod streams;
 mod wasm;
-mod watched;
+pub(crate) mod watched;
 
 pub(crate) use watched::{Ends, attack};
 
