@@ -31,7 +31,16 @@
 //! `&mut MappedStore` proves that nobody looks while pages are exchanged.
 
 mod contents;
-#[cfg(all(feature = "cli", target_os = "linux"))]
+// Where there is `lockdown`.
+#[cfg(all(
+    feature = "cli",
+    target_os = "linux",
+    any(
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        target_arch = "riscv64"
+    )
+))]
 mod executable;
 mod file;
 #[cfg(feature = "cli")]
@@ -50,7 +59,15 @@ mod zeros;
 mod tests;
 
 pub(crate) use contents::{Contents, Extent, Memories, Source};
-#[cfg(all(feature = "cli", target_os = "linux"))]
+#[cfg(all(
+    feature = "cli",
+    target_os = "linux",
+    any(
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        target_arch = "riscv64"
+    )
+))]
 pub(crate) use executable::{can_refuse_executable, refuse_executable};
 pub(crate) use file::MappedFile;
 #[cfg(feature = "cli")]
