@@ -4,7 +4,7 @@
 //! bodies of its functions. What they add comes last, so that no index shifts;
 //! sections that the module lacks are made at their places.
 
-use crate::Error;
+use crate::{Error, names::keep};
 use std::borrow::Cow;
 use wasm_encoder::{
     CodeSection, ConstExpr, ExportKind, ExportSection, Function, GlobalSection, GlobalType,
@@ -12,8 +12,8 @@ use wasm_encoder::{
     reencode::{self, Reencode, utils},
 };
 use wasmparser::{
-    CompositeInnerType, ExportSectionReader, FunctionBody, GlobalSectionReader,
-    MemorySectionReader, Parser, Payload, TypeRef,
+    CompositeInnerType, CustomSectionReader, ExportSectionReader, FunctionBody,
+    GlobalSectionReader, MemorySectionReader, Parser, Payload, TypeRef,
 };
 
 /// What a module has: the indices of what is added to it.
@@ -212,6 +212,17 @@ impl<F: FnMut(Subject<'_>) -> Result<Function, Error>> Appender<F> {
 
 impl<F: FnMut(Subject<'_>) -> Result<Function, Error>> Reencode for Appender<F> {
     type Error = std::convert::Infallible;
+
+    /// No index shifts, so neither do names; and what is not well-formed there is
+    /// nothing to a module.
+    fn parse_custom_section(
+        &mut self,
+        module: &mut Module,
+        section: CustomSectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        keep(module, &section);
+        Ok(())
+    }
 
     fn parse_memory_section(
         &mut self,

@@ -1,6 +1,7 @@
 //! What a module calls its functions.
 
-use wasmparser::{KnownCustom, Name, Parser, Payload};
+use wasm_encoder::{CustomSection, Module};
+use wasmparser::{CustomSectionReader, KnownCustom, Name, Parser, Payload};
 
 /// The name of function `index` (imports counted first) in the module's name
 /// section; else the name under which it is exported; else nothing.
@@ -36,6 +37,14 @@ pub fn function_name(wasm: &[u8], index: u32) -> Option<String> {
     exported
 }
 
+/// Puts a custom section into `module` as it is.
+pub(crate) fn keep(module: &mut Module, section: &CustomSectionReader<'_>) {
+    module.section(&CustomSection {
+        name: section.name().into(),
+        data: section.data().into(),
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::function_name;
@@ -50,5 +59,19 @@ mod tests {
         assert_eq!(function_name(&wasm, 2).as_deref(), Some("e"));
         assert_eq!(function_name(&wasm, 3), None);
         assert_eq!(function_name(b"junk", 0), None);
+    }
+
+    #[test]
+    fn names_that_are_not_well_formed_do_no_harm() {
+        let mut wasm =
+            wat::parse_str("(module (memory 1) (func $f (export \"f\")))").expect("well-formed");
+        // The names of functions, of which there are to be 100 more.
+        let at = wasm.windows(4).position(|bytes| bytes == [1, 4, 1, 0]);
+        wasm[at.expect("they are there") + 2] = 101;
+        let bounded = |wasm: &[u8]| crate::bound(wasm, &[]).map(|bounded| bounded.module);
+        for pass in [crate::cover, crate::trace, bounded] {
+            let rewritten = pass(&wasm).expect("it is valid");
+            crate::valid::validate(&rewritten).expect("so is this");
+        }
     }
 }

@@ -54,7 +54,7 @@ mod paths;
 #[cfg(test)]
 mod tests;
 
-use crate::{Error, trace::order};
+use crate::{Error, names::keep, trace::order, valid::validate};
 use graph::Graph;
 use wasm_encoder::{
     CodeSection, ConstExpr, EntityType, Function, FunctionSection, GlobalSection, GlobalType,
@@ -63,7 +63,7 @@ use wasm_encoder::{
 };
 use wasmparser::{
     CodeSectionReader, FunctionBody, FunctionSectionReader, GlobalSectionReader,
-    ImportSectionReader, Parser, TypeSectionReader,
+    ImportSectionReader, KnownCustom, Parser, TypeSectionReader,
 };
 
 /// The module and name of the imported function, `[] -> []`.
@@ -107,8 +107,10 @@ pub struct Bounded {
 ///
 /// # Errors
 ///
-/// When `wasm` is not a well-formed core module.
+/// When `wasm` is not a valid core module.
 pub fn bound(wasm: &[u8], counts: &[u32]) -> Result<Bounded, Error> {
+    // What follows relies on it: every call has a callee, every function a type.
+    validate(wasm)?;
     let graph = Graph::of(wasm, counts)?;
     if graph.functions.is_empty() {
         return Ok(Bounded {
@@ -206,6 +208,22 @@ impl Reencode for Bound {
 
     fn function_index(&mut self, index: u32) -> Result<u32, reencode::Error> {
         Ok(index + u32::from(index >= self.graph.imports))
+    }
+
+    /// Names that are not well-formed are nothing to a module, and go.
+    fn parse_custom_section(
+        &mut self,
+        module: &mut Module,
+        section: wasmparser::CustomSectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        if let KnownCustom::Name(names) = section.as_known() {
+            if let Ok(names) = self.custom_name_section(names) {
+                module.section(&names);
+            }
+        } else {
+            keep(module, &section);
+        }
+        Ok(())
     }
 
     fn parse_type_section(

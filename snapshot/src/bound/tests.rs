@@ -330,3 +330,12 @@ fn what_never_ends_asks() {
         }
     }
 }
+
+#[test]
+fn what_is_not_valid_is_refused() {
+    // Its body calls function 9, of which there is none.
+    let mut wasm = wat::parse_str("(module (func $f (call $f)))").expect("it parses");
+    let call = wasm.windows(2).position(|code| code == [0x10, 0]);
+    wasm[call.expect("it is there") + 1] = 9;
+    assert!(bound(&wasm, &[]).is_err());
+}

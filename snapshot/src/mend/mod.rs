@@ -21,6 +21,7 @@ mod select;
 use crate::{
     Error,
     instrument::count,
+    names::keep,
     source::{Defined, Source},
 };
 use grow::{Grower, Grown};
@@ -30,7 +31,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 use wasm_encoder::{
-    CodeSection, CustomSection, Function, FunctionSection, Instruction, Module, TypeSection,
+    CodeSection, Function, FunctionSection, Instruction, Module, TypeSection,
     reencode::{self, Reencode, utils},
 };
 use wasmparser::{
@@ -254,10 +255,7 @@ impl Reencode for Mender {
         module: &mut Module,
         section: wasmparser::CustomSectionReader<'_>,
     ) -> Result<(), reencode::Error> {
-        module.section(&CustomSection {
-            name: section.name().into(),
-            data: section.data().into(),
-        });
+        keep(module, &section);
         Ok(())
     }
 

@@ -63,6 +63,8 @@ pub const LINKED: &str = "dormouse:linked";
 ///
 /// When `wasm` is not a valid module that imports functions and memories only.
 pub fn split(wasm: &[u8], stays: impl Fn(u32) -> bool) -> Result<Vec<u8>, Error> {
+    // What follows relies on it: every call has a callee.
+    validate(wasm)?;
     let source = Source::parse_image(wasm)?;
     let effects = source.effects()?;
     let mut split = Split {
