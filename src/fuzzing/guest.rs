@@ -11,7 +11,9 @@ use crate::{
         opened::Opened,
         trust::Trust,
     },
-    instance::{Cold, Code as Loaded, Failure, Instance, Prepared, Reserving, State, is_restorable},
+    instance::{
+        Code as Loaded, Cold, Failure, Instance, Prepared, Reserving, State, is_restorable,
+    },
 };
 use dormouse_snapshot::{Reference, Value};
 use std::{any::Any, sync::Arc};
@@ -201,9 +203,7 @@ fn answer<H: Host>(mut caller: Caller<'_, State>, args: &[Val], results: &mut [V
     for (result, answer) in results.iter_mut().zip(answers) {
         *result = match answer {
             Answer::Value(value) => value,
-            Answer::Thing(bits) => {
-                Val::ExternRef(Nullable::Val(ExternRef::new(&mut caller, bits)))
-            }
+            Answer::Thing(bits) => Val::ExternRef(Nullable::Val(ExternRef::new(&mut caller, bits))),
         };
     }
 }

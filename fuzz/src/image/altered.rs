@@ -177,7 +177,11 @@ fn trailer(length: usize, source: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     } else {
         b"[]"
     };
-    let mut numbers = [super::parts::PAGE as u64, length as u64, options.len() as u64];
+    let mut numbers = [
+        super::parts::PAGE as u64,
+        length as u64,
+        options.len() as u64,
+    ];
     if source.arbitrary()? {
         let at = source.choose_index(numbers.len())?;
         numbers[at] = source.arbitrary()?;
@@ -246,7 +250,11 @@ fn change(parts: &mut Parts, change: &Change<'_>) {
         Change::Pages { more } => {
             let page = super::parts::PAGE;
             let length = parts.pages.len();
-            let length = if *more { length + page } else { length.saturating_sub(page) };
+            let length = if *more {
+                length + page
+            } else {
+                length.saturating_sub(page)
+            };
             parts.pages.resize(length.min(MOST_BYTES), 1);
         }
         Change::Content { at, bytes } => put(&mut parts.pages, usize::from(*at), bytes),
@@ -299,7 +307,9 @@ fn section(module: &mut Vec<u8>, at: usize, twice: bool) {
         }
     }
     let at = at % starts.len();
-    let Some(end) = starts.get(at + 1) else { return };
+    let Some(end) = starts.get(at + 1) else {
+        return;
+    };
     let range = starts[at] - 8..end - 8;
     let section = module[range.clone()].to_vec();
     if twice {

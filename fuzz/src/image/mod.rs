@@ -51,7 +51,10 @@ pub fn image(bytes: &[u8]) {
         assert_eq!(ran, original.ran);
     } else if !altered.is_sealed && claims(&altered.bytes) {
         let error = ran.expect_err("an altered image ran");
-        assert!(!error.starts_with(RUN), "an altered image was opened: {error}");
+        assert!(
+            !error.starts_with(RUN),
+            "an altered image was opened: {error}"
+        );
     }
     if altered.is_file {
         tried_as_file(&altered.bytes, altered.bundle.as_deref());
@@ -115,7 +118,9 @@ fn run(image: &Image) -> Ran {
 /// `file::is_image`.
 fn claims(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\0asm\x01\0\0\0\0")
-        && bytes.get(14..).is_some_and(|rest| rest.starts_with(b"\x11dormouse.manifest"))
+        && bytes
+            .get(14..)
+            .is_some_and(|rest| rest.starts_with(b"\x11dormouse.manifest"))
 }
 
 fn originals() -> &'static [Original] {

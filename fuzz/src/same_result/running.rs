@@ -127,9 +127,9 @@ impl Running {
 /// Whether a module goes on from an image's memories, of which it may have none.
 fn is_image(wasm: &[u8]) -> bool {
     use wasmparser::{Parser, Payload};
-    !Parser::new(0).parse_all(wasm).any(|payload| {
-        matches!(payload, Ok(Payload::MemorySection(section)) if section.count() > 0)
-    })
+    !Parser::new(0).parse_all(wasm).any(
+        |payload| matches!(payload, Ok(Payload::MemorySection(section)) if section.count() > 0),
+    )
 }
 
 fn name_of(names: &HashMap<String, String>, reference: &Reference) -> String {
