@@ -141,3 +141,13 @@ fn a_segment_in_the_last_slot_that_there_could_be_is_split() {
         .validate_all(&split)
         .expect("what is made of it is");
 }
+
+#[test]
+fn what_is_not_valid_is_refused() {
+    // Its body calls function 9, of which there is none.
+    let mut wasm = wat::parse_str("(module (func $f (call $f)))").expect("it is Wasm");
+    let call = wasm.windows(2).position(|code| code == [0x10, 0]);
+    wasm[call.expect("it is there") + 1] = 9;
+    assert!(outline(&wasm, &[Heat::Hot; 9], Worth { bytes: 0 }).is_err());
+    assert!(split(&wasm, |_| true).is_err());
+}

@@ -44,7 +44,7 @@ mod emit;
 mod live;
 mod region;
 
-use crate::{Error, source::val_types};
+use crate::{Error, source::val_types, valid::validate};
 use body::Body;
 use std::collections::HashMap;
 use wasm_encoder::{CodeSection, Encode, Function, Module, RawSection, SectionId, ValType};
@@ -102,6 +102,8 @@ pub struct Outlined {
 /// When `wasm` is not a valid core module of Wasm 2 with several memories,
 /// 64-bit memories, tail calls, extended constants and relaxed SIMD.
 pub fn outline(wasm: &[u8], heat: &[Heat], worth: Worth) -> Result<Outlined, Error> {
+    // What follows relies on it: blocks end in order.
+    validate(wasm)?;
     let mut validator = Validator::new_with_features(KNOWN);
     let mut outliner = Outliner {
         heat,
