@@ -3,7 +3,7 @@
 
 mod support;
 
-use dormouse_snapshot::{TICK, bound, mend};
+use dormouse_snapshot::{TICK, bound, bound_every, mend};
 use support::generated::{bytes, module};
 use wasmi::{Caller, Config, Engine, ExternType, Linker, Module, Store, Val};
 
@@ -20,7 +20,10 @@ fn engine() -> Engine {
 }
 
 /// Ticks of what a comparison has no time for.
-const LONG: u32 = 20;
+const LONG: u32 = 100;
+
+/// Units between two of them: few, as guests that never end are run until then.
+const UNITS: u32 = 1 << 8;
 
 /// Calls the export `name` of `wasm`, giving what is printed of its end and how
 /// often the host was asked.
@@ -82,7 +85,7 @@ fn claims() -> [Vec<u32>; 4] {
 }
 
 fn bounded(wat: &str) -> Vec<u8> {
-    bound(&wat::parse_str(wat).expect("it parses"), &[])
+    bound_every(UNITS, &wat::parse_str(wat).expect("it parses"), &[])
         .expect("it is bounded")
         .module
 }
@@ -142,7 +145,9 @@ fn every_hostile_guest_is_stopped() {
         let takes = wat.contains("(export \"run\") (param") || wat.contains("(type $t) (if");
         let args: &[Val] = if takes { &[Val::I32(60)] } else { &[] };
         for claim in claims() {
-            let bounded = bound(&wasm, &claim).expect("it is bounded").module;
+            let bounded = bound_every(UNITS, &wasm, &claim)
+                .expect("it is bounded")
+                .module;
             let (ended, ticks) = run(&bounded, "run", args, TICKS);
             assert!(ended.contains("stopped"), "{what}: {ended}");
             assert_eq!(ticks, TICKS + 1, "{what}");
@@ -181,15 +186,36 @@ fn loops_through_many_functions_are_stopped() {
     assert!(ended.contains("stopped"), "{ended}");
 }
 
+/// What is asked of the host otherwise is asked as often as is said.
+#[test]
+fn the_budget_is_what_it_is_said_to_be() {
+    let (_, wat) = HOSTILE[0];
+    let wasm = wat::parse_str(format!("(module {wat})")).expect("it parses");
+    let mut seldom = bound(&wasm, &[]).expect("it is bounded").module;
+    let often = bound_every(1 << 18, &wasm, &[])
+        .expect("it is bounded")
+        .module;
+    assert_eq!(seldom, often);
+    seldom = bound_every(1 << 17, &wasm, &[])
+        .expect("it is bounded")
+        .module;
+    assert_ne!(seldom, often);
+    let (ended, ticks) = run(&often, "run", &[], 0);
+    assert!(ended.contains("stopped"), "{ended}");
+    assert_eq!(ticks, 1);
+}
+
 #[test]
 fn a_fill_costs_what_it_does() {
     let count = |size: u32| {
         let wat = format!(
             "(module (memory 64) (func (export \"run\") (local i32) (loop
                 (memory.fill (i32.const 0) (i32.const 0) (i32.const {size}))
-                (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 2048))))))"
+                (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 64))))))"
         );
-        run(&bounded(&wat), "run", &[], u32::MAX).1
+        let wasm = wat::parse_str(wat).expect("it parses");
+        let bounded = bound_every(1 << 12, &wasm, &[]).expect("it is bounded");
+        run(&bounded.module, "run", &[], u32::MAX).1
     };
     assert_eq!(count(64), 0);
     assert!(count(4 << 20) >= 3);
@@ -230,7 +256,7 @@ fn compare(wasm: &[u8], what: &str) -> u32 {
 }
 
 fn compare_with(wasm: &[u8], what: &str, claim: &[u32]) -> u32 {
-    let bounded = bound(wasm, claim)
+    let bounded = bound_every(UNITS, wasm, claim)
         .unwrap_or_else(|error| panic!("{what}: {error}"))
         .module;
     wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::all())

@@ -1,7 +1,8 @@
 //! A function's body with the payments in it.
 
 use super::{
-    AHEAD, Bound, FIRST, ROUNDS, UNIT,
+    Bound, UNIT,
+    climb::Climb,
     graph::{COPIES, Called},
     paths::{STRETCH, counted_at_heads},
 };
@@ -34,8 +35,10 @@ struct Payer {
     budget: u32,
     /// The function that asks for more.
     refill: u32,
-    /// The local that counts operators up to [`FIRST`], from zero at first.
+    /// The local that counts operators, from zero at first.
     counter: u32,
+    /// As many as its callers paid for.
+    first: u32,
     /// The local for what is left of the budget.
     rest: u32,
     /// The local for sizes, and that for sizes of 64 bits.
@@ -93,8 +96,9 @@ pub(super) fn rewrite(
         counter,
         rest: counter + u32::from(has_loops),
         sizes,
-        ahead: AHEAD.max(ROUNDS.saturating_mul(round)),
-        round,
+        first: called.passes.first(),
+        ahead: called.passes.ahead(),
+        round: round.saturating_add(called.passes.uncounted),
         stretch: bound.stretch,
         stretches: vec![Some(bound.stretch)],
     };
@@ -178,7 +182,7 @@ impl Payer {
         self.emit(&[I::Call(self.refill), I::End]);
         // It is too short to be worth a detour.
         self.stretches.push(self.stretches[0]);
-        let counted = FIRST.cast_signed() - self.ahead.cast_signed();
+        let counted = self.first.cast_signed() - self.ahead.cast_signed();
         self.emit(&[I::I32Const(counted), I::LocalSet(self.counter)]);
     }
 
@@ -191,7 +195,7 @@ impl Payer {
             I::I32Const(operators.cast_signed()),
             I::I32Add,
             I::LocalTee(counter),
-            I::I32Const(FIRST.cast_signed()),
+            I::I32Const(self.first.cast_signed()),
             I::I32LtS,
         ]);
     }
@@ -221,6 +225,28 @@ impl Payer {
         self.stretches.push(None);
         self.emit(&[I::Unreachable, I::End]);
         self.stretches.push(Some(self.stretch));
+    }
+
+    /// Goes back to the loop that has its `$pay` at `depth` while what climbs has not
+    /// come to where a round is counted.
+    fn go_back_climbing(&mut self, depth: u32, climb: Climb) {
+        self.emit(&[
+            I::LocalGet(climb.local),
+            I::I32Const(climb.mask().cast_signed()),
+            I::I32And,
+            I::BrIf(depth + 1),
+        ]);
+        self.stretches.push(Some(self.stretch));
+    }
+
+    /// Counts the rounds of a loop to come that may not be counted.
+    fn count_uncounted(&mut self, operators: u32) {
+        self.emit(&[
+            I::LocalGet(self.counter),
+            I::I32Const(operators.cast_signed()),
+            I::I32Add,
+            I::LocalSet(self.counter),
+        ]);
     }
 
     /// Goes back to the loop that has its `$pay` at `depth`, after a round of
@@ -294,11 +320,15 @@ impl Payer {
             }
             // It is not known of what is never reached.
             let round = called.passes.rounds.get(&position).copied().unwrap_or(1);
+            let climb = called.passes.climbs.get(&position).copied();
             match operator {
                 Operator::Br { relative_depth } => {
                     let (depth, label) = labels.find(*relative_depth);
                     match label {
                         Label::Counted(all) => {
+                            if let Some(climb) = climb {
+                                self.go_back_climbing(depth, climb);
+                            }
                             self.go_back(depth, all.unwrap_or(round));
                         }
                         _ => self.emit(&[I::Br(depth)]),
@@ -311,6 +341,9 @@ impl Payer {
                         Label::Counted(all) => {
                             self.emit(&[I::If(BlockType::Empty)]);
                             self.stretches.push(Some(self.stretch));
+                            if let Some(climb) = climb {
+                                self.go_back_climbing(depth + 1, climb);
+                            }
                             self.go_back(depth + 1, all.unwrap_or(round));
                             self.emit(&[I::End]);
                         }
@@ -332,6 +365,9 @@ impl Payer {
                     let round = called.passes.loops.get(&position).copied();
                     let is_counted_at_head = heads.contains(&position);
                     if let (Some(round), false) = (round, is_counted_at_head) {
+                        if let Some(uncounted) = called.passes.climbing.get(&position) {
+                            self.count_uncounted(*uncounted);
+                        }
                         self.begin_loop(ty);
                         if called.is_copied(position, operators) {
                             again = Some(Again {

@@ -1,9 +1,10 @@
 //! Who calls whom, and who pays on being entered.
 
 use super::{
+    climb::climbs,
     indirect::{Indirect, Kind},
     order::Order,
-    paths::{CALL, Passes, passes},
+    paths::{CALL, MANY, Passes, counted_at_heads, passes},
 };
 use crate::{Error, cover::begins_stretch};
 use std::collections::{BTreeMap, BTreeSet};
@@ -89,6 +90,8 @@ impl Called {
         let body = operators.iter().skip(position + 1).take(SHORT);
         let end = body.take_while(|operator| !matches!(operator, Operator::Loop { .. }));
         self.often.contains(&position)
+            // What climbs must do so in each round.
+            && !self.passes.climbing.contains_key(&position)
             && end.into_iter().any(|operator| {
                 match operator {
                     Operator::Block { .. } | Operator::If { .. } => depth += 1,
@@ -97,6 +100,37 @@ impl Called {
                 }
                 depth == 0
             })
+    }
+
+    /// Finds rounds that need not be counted.
+    fn climb(&mut self, body: &FunctionBody<'_>) -> Result<(), Error> {
+        let heads: Vec<usize> = {
+            let loops = self
+                .passes
+                .loops
+                .keys()
+                .filter(|head| self.often.contains(head));
+            loops.copied().collect()
+        };
+        if heads.is_empty() || self.passes.rounds.len() < MANY {
+            return Ok(());
+        }
+        let operators: Vec<Operator<'_>> = body
+            .get_operators_reader()?
+            .into_iter()
+            .collect::<Result<_, _>>()?;
+        let mut locals = self.params;
+        for local in body.get_locals_reader()? {
+            locals = locals.saturating_add(local?.0);
+        }
+        let at_heads = counted_at_heads(&operators)?;
+        for head in heads {
+            if !at_heads.contains(&head) {
+                let back = climbs(&operators, head, locals)?;
+                self.passes.climb(head, &back);
+            }
+        }
+        Ok(())
     }
 
     /// Whether what ran so often is little of what the function does.
@@ -219,14 +253,37 @@ impl Graph {
         graph.find_sites(&bodies, counts)?;
         let entered = graph.functions.iter().map(|function| function.entered);
         graph.seldom = entered.sum::<u64>() >> 14;
-        for node in graph.break_circles() {
-            match bodies.get(node) {
-                Some(body) => graph.measure(node, body)?,
-                None => graph.measure_kind(node - bodies.len()),
-            }
-        }
+        graph.charge(&bodies)?;
+        // What pays anyway breaks circles that others paid for.
+        graph.forget_sites();
+        graph.charge(&bodies)?;
         graph.charge_circles();
         Ok(graph)
+    }
+
+    /// Finds who pays.
+    fn charge(&mut self, bodies: &[FunctionBody<'_>]) -> Result<(), Error> {
+        for node in self.break_circles() {
+            match bodies.get(node) {
+                Some(body) => self.measure(node, body)?,
+                None => self.measure_kind(node - bodies.len()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets which calls are paid for where they are, but those of the host.
+    fn forget_sites(&mut self) {
+        let sites = self
+            .functions
+            .iter_mut()
+            .flat_map(|function| &mut function.sites);
+        for site in sites {
+            site.on_circle = false;
+            if site.callee.is_some() {
+                site.operators = 0;
+            }
+        }
     }
 
     /// Has calls on circles pay for what they lead to, now that it is known.
@@ -291,6 +348,9 @@ impl Graph {
     fn break_circles(&mut self) -> Vec<usize> {
         let mut ways = self.ways();
         let count = self.functions.len() + self.indirect.kinds.len();
+        // Nothing goes on unpaid through what pays already.
+        let pays = |function: usize| self.functions.get(function).is_some_and(|f| f.pays);
+        ways.retain(|way| !pays(way.from));
         let mut led = vec![Vec::new(); count + self.functions.len()];
         for way in &ways {
             led[way.from].push(way.to);
@@ -359,6 +419,7 @@ impl Graph {
     fn measure(&mut self, function: usize, body: &FunctionBody<'_>) -> Result<(), Error> {
         let mut called = self.functions[function].clone();
         called.passes = self.passes(&called, body)?;
+        called.climb(body)?;
         if called.entered <= self.seldom || called.work / called.entered >= WORTH {
             called.pays |= called.passes.for_callers() > CHEAP;
         } else if called.passes.for_callers() > CHEAP {
@@ -371,6 +432,7 @@ impl Graph {
                 }
             }
             called.passes = self.passes(&called, body)?;
+            called.climb(body)?;
         }
         called.pays |= !called.passes.is_free();
         self.functions[function] = called;

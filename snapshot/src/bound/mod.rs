@@ -20,6 +20,9 @@
 //!   little pay nothing, but their callers do.
 //! - Short loops that ran often are written [`COPIES`](graph::COPIES) times, one after
 //!   the other, and only the last counts, for all.
+//! - Where an interpreter goes on to the next operator of the program that it runs,
+//!   what points there grows, and a round is not even counted, but for one in about
+//!   [`STEPS`](climb::STEPS) (`climb`).
 //! - Calls of the host pay where they are made, and so do calls through tables
 //!   that others fill. A call through the module's own tables may lead to any
 //!   function of its type that the module refers to (`indirect`).
@@ -37,7 +40,8 @@
 //! time that it asks, and as many before the first; but one can be used up
 //! later than others, for what functions that wait for a call have paid ahead is
 //! not lost: for each that waits, [`AHEAD`] operators, or [`ROUNDS`] rounds if that
-//! is more, which is seen in few functions. The guest can't reach the global or the
+//! is more, which is seen in few functions; and in interpreters' loops, up to
+//! 20 × [`UNCOUNTED`](paths::UNCOUNTED). The guest can't reach the global or the
 //! variables: they have no address.
 //!
 //! How often what ran, in programs like those to come, decides about the price
@@ -47,6 +51,7 @@
 //! defines shift by one. Everything else is appended.
 
 mod body;
+mod climb;
 mod graph;
 mod indirect;
 mod order;
@@ -72,8 +77,8 @@ pub const TICK: (&str, &str) = ("dormouse", "tick");
 /// Operators that one unit pays for.
 pub(crate) const UNIT: u32 = 1 << 10;
 
-/// Units between two calls of the host; few where tests wait for it.
-pub(crate) const BUDGET: u32 = if cfg!(test) { 1 << 8 } else { 1 << 18 };
+/// Units between two calls of the host.
+pub(crate) const BUDGET: u32 = 1 << 18;
 
 /// Operators that a function's callers pay for beyond the longest pass, if it has
 /// loops.
@@ -109,6 +114,16 @@ pub struct Bounded {
 ///
 /// When `wasm` is not a valid core module.
 pub fn bound(wasm: &[u8], counts: &[u32]) -> Result<Bounded, Error> {
+    bound_every(BUDGET, wasm, counts)
+}
+
+/// The same, but the function is called after `units` of 1024 operators each, for
+/// who wants to be asked more often than [`bound`] does.
+///
+/// # Errors
+///
+/// When `wasm` is not a valid core module.
+pub fn bound_every(units: u32, wasm: &[u8], counts: &[u32]) -> Result<Bounded, Error> {
     // What follows relies on it: every call has a callee, every function a type.
     validate(wasm)?;
     let graph = Graph::of(wasm, counts)?;
@@ -123,6 +138,7 @@ pub fn bound(wasm: &[u8], counts: &[u32]) -> Result<Bounded, Error> {
         stretch: 0,
         stretches: Vec::new(),
         ty: 0,
+        budget: units,
         missing: vec![SectionId::Type, SectionId::Import, SectionId::Global],
         graph,
     };
@@ -146,6 +162,8 @@ struct Bound {
     stretches: Vec<Option<u32>>,
     /// The type `[] -> []`.
     ty: u32,
+    /// Units between two calls of the host.
+    budget: u32,
     /// Sections to be added to, that did not come yet.
     missing: Vec<SectionId>,
 }
@@ -168,7 +186,7 @@ impl Bound {
             mutable: true,
             shared: false,
         };
-        globals.global(ty, &ConstExpr::i32_const(BUDGET.cast_signed()));
+        globals.global(ty, &ConstExpr::i32_const(self.budget.cast_signed()));
         self.missing.retain(|id| *id != SectionId::Global);
     }
 
@@ -195,7 +213,7 @@ impl Bound {
     /// The function that asks the host, and has another budget.
     fn refill(&self) -> Function {
         let mut f = Function::new([]);
-        f.instruction(&I::I32Const(BUDGET.cast_signed()));
+        f.instruction(&I::I32Const(self.budget.cast_signed()));
         f.instruction(&I::GlobalSet(self.graph.globals));
         f.instruction(&I::Call(self.graph.imports));
         f.instruction(&I::End);

@@ -1,11 +1,30 @@
 //! How long a pass of a function can be.
 
-use super::{FIRST, FREE};
+use super::{
+    AHEAD, FIRST, FREE, ROUNDS,
+    climb::{Back, Climb},
+};
 use std::collections::BTreeMap;
 use wasmparser::{BinaryReaderError, BlockType, Operator};
 
 /// A pass that grows longer than this pays in its middle.
 pub(super) const STRETCH: u32 = 1 << 16;
+
+/// Operators of a round that need not be counted, if it is one of many, at the
+/// most.
+const BRIEF: u32 = 1 << 11;
+
+/// Operators of a function that aren't counted, at the most. So [`CLIMBS`] and
+/// [`FIRST_CLIMBS`] times as many are what it has paid ahead.
+pub(super) const UNCOUNTED: u32 = 1 << 19;
+
+/// How often such a loop can be gone back to where that is counted, before it pays
+/// again; and at first, as its callers pay for that.
+const CLIMBS: u32 = 16;
+const FIRST_CLIMBS: u32 = 4;
+
+/// Branches back of a loop that are worth it.
+pub(super) const MANY: usize = 8;
 
 /// What a call costs besides the work of what is called.
 pub(super) const CALL: u32 = 8;
@@ -22,6 +41,13 @@ pub(super) struct Passes {
     pub(super) loops: BTreeMap<usize, u32>,
     /// The operators, by position, before which [`STRETCH`] operators are paid.
     pub(super) paid_at: Vec<usize>,
+    /// The branches back, by position, that need no counting while a variable
+    /// [climbs](super::climb), and which does.
+    pub(super) climbs: BTreeMap<usize, Climb>,
+    /// Operators of all rounds that are not counted for that.
+    pub(super) uncounted: u32,
+    /// What that is for each loop with such branches, by position.
+    pub(super) climbing: BTreeMap<usize, u32>,
 }
 
 impl Passes {
@@ -32,6 +58,48 @@ impl Passes {
     /// Operators of the longest round.
     pub(super) fn longest_round(&self) -> u32 {
         self.loops.values().copied().max().unwrap_or_default()
+    }
+
+    /// Has the branches that go `back` to the loop at `head` counted no more where
+    /// the variable that grows at most of them does. All others pay for the rounds
+    /// that may follow them.
+    pub(super) fn climb(&mut self, head: usize, back: &BTreeMap<usize, Back>) {
+        let is_brief = |position: &usize| self.rounds.get(position).is_some_and(|r| *r <= BRIEF);
+        let brief = back.iter().filter(|(position, _)| is_brief(position));
+        let mut votes: BTreeMap<u32, usize> = BTreeMap::new();
+        for local in brief.clone().flat_map(|(_, back)| back.grown.keys()) {
+            *votes.entry(*local).or_default() += 1;
+        }
+        let Some((local, votes)) = votes.into_iter().max_by_key(|(_, votes)| *votes) else {
+            return;
+        };
+        if votes < MANY {
+            return;
+        }
+        let free = brief.filter_map(|(position, back)| Some((*position, *back.grown.get(&local)?)));
+        let free: BTreeMap<usize, u32> = free.collect();
+        let step = free.values().copied().max().unwrap_or(1);
+        let climb = Climb {
+            local,
+            step: step.next_power_of_two(),
+        };
+        let longest = free
+            .keys()
+            .filter_map(|position| self.rounds.get(position))
+            .max();
+        let longest = longest.copied().unwrap_or_default();
+        let uncounted = longest.saturating_mul(climb.rounds());
+        if self.uncounted.saturating_add(uncounted) > UNCOUNTED {
+            return;
+        }
+        for position in back.keys() {
+            let round = self.rounds.entry(*position).or_default();
+            *round = round.saturating_add(uncounted);
+        }
+        self.uncounted = self.uncounted.saturating_add(uncounted);
+        self.climbing.insert(head, uncounted);
+        self.climbs
+            .extend(free.into_keys().map(|position| (position, climb)));
     }
 
     /// Notes a branch from `position`, which is so far.
@@ -59,8 +127,24 @@ impl Passes {
 
     /// What a call does that nothing is paid for within it.
     pub(super) fn for_callers(&self) -> u32 {
-        let first = if self.has_loops() { FIRST } else { 0 };
+        let first = self.first().saturating_add(self.uncounted);
         self.longest.saturating_add(first)
+    }
+
+    /// Operators that its loops may take before it pays for them.
+    pub(super) fn first(&self) -> u32 {
+        let uncounted = self.uncounted.saturating_mul(FIRST_CLIMBS);
+        match self.has_loops() {
+            true => uncounted.saturating_add(FIRST),
+            false => 0,
+        }
+    }
+
+    /// Operators that it pays for at once when it goes back in loops.
+    pub(super) fn ahead(&self) -> u32 {
+        let uncounted = self.uncounted.saturating_mul(CLIMBS);
+        let rounds = self.longest_round().saturating_mul(ROUNDS);
+        AHEAD.max(rounds).max(uncounted)
     }
 }
 

@@ -122,6 +122,23 @@ fn what_ran_least_pays_for_a_circle() {
 }
 
 #[test]
+fn what_pays_anyway_breaks_circles() {
+    // The first is too long for its callers, and seldom calls the second.
+    let long = "(drop (i32.const 1))".repeat(FREE as usize);
+    let wat = format!(
+        "(module (func $f (param i32) {long} (if (local.get 0) (then (call $g))))
+            (func $g (call $f (i32.const 0))))"
+    );
+    let wasm = wat::parse_str(wat).expect("it parses");
+    let graph = Graph::of(&wasm, &counts(1)).expect("it is read");
+    let functions = graph.functions.iter();
+    let paid: Vec<_> = functions
+        .map(|f| (f.pays, f.paid_calls().count()))
+        .collect();
+    assert_eq!(paid, [(true, 0), (false, 0)]);
+}
+
+#[test]
 fn calls_that_lead_anywhere_pay() {
     let wat = "(module (import \"m\" \"f\" (func $f)) (table 1 funcref)
         (elem (i32.const 0) $f)
@@ -182,6 +199,15 @@ fn a_pass_that_is_too_long_is_divided() {
     let wat = format!("(module (func (param i32) (if (local.get 0) (then {half}) (else {half}))))");
     let graph = Graph::of(&wat::parse_str(&wat).expect("it parses"), &[]).expect("it is read");
     assert!(graph.functions[0].passes.paid_at.is_empty());
+}
+
+/// Few enough that tests can wait for the host to be asked.
+const UNITS: u32 = 1 << 8;
+
+fn asking(wasm: &[u8], counts: &[u32]) -> Vec<u8> {
+    bound_every(UNITS, wasm, counts)
+        .expect("it is bounded")
+        .module
 }
 
 /// Calls `f` with `argument`; nothing if it still runs when it asked so often.
@@ -280,7 +306,7 @@ fn loops_do_what_they_did() {
         for counts in [Vec::new(), busy()] {
             let wasm = looping(body);
             assert_eq!(run(&wasm, 10, 0), Some(*result), "{body}");
-            let bounded = bound(&wasm, &counts).expect("it is bounded").module;
+            let bounded = asking(&wasm, &counts);
             assert_eq!(run(&bounded, 10, 0), Some(*result), "{body}");
             // Long enough to be counted, and to ask.
             let many = 300_000;
@@ -325,7 +351,7 @@ fn what_never_ends_asks() {
         );
         for counts in [Vec::new(), busy()] {
             let wasm = wat::parse_str(&wat).expect("it parses");
-            let bounded = bound(&wasm, &counts).expect("it is bounded").module;
+            let bounded = asking(&wasm, &counts);
             assert_eq!(run(&bounded, 1, 3), None, "{body}");
         }
     }
