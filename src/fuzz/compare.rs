@@ -46,8 +46,32 @@ impl Compare {
         let runner = self.runner.as_mut()?;
         runner.run(input).ok()?;
         let pairs = compared(runner.watched()).filter(|(left, right)| left != right);
+        // An interpreter compares a lot beside the input.
+        let pairs = pairs.filter(|(left, right)| {
+            let size = size(*left, *right);
+            occurs(input, *left, size) || occurs(input, *right, size)
+        });
         Some(pairs.take(MAX_PAIRS).collect())
     }
+}
+
+/// Bytes that hold both.
+fn size(left: u64, right: u64) -> usize {
+    match left.max(right) {
+        0..=0xff => 1,
+        0x100..=0xffff => 2,
+        0x1_0000..=0xffff_ffff => 4,
+        _ => 8,
+    }
+}
+
+/// Whether `value`, in `size` bytes of either order, is somewhere in `input`.
+fn occurs(input: &[u8], value: u64, size: usize) -> bool {
+    let (little, big) = (value.to_le_bytes(), value.to_be_bytes());
+    let (little, big) = (&little[..size], &big[8 - size..]);
+    input
+        .windows(size)
+        .any(|part| part == little || part == big)
 }
 
 /// A pair in the smallest size that holds both.
