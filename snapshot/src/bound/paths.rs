@@ -23,8 +23,9 @@ pub(super) const UNCOUNTED: u32 = 1 << 19;
 const CLIMBS: u32 = 16;
 const FIRST_CLIMBS: u32 = 4;
 
-/// Branches back of a loop that are worth it.
-pub(super) const MANY: usize = 8;
+/// Branches back of a loop that are worth it: where there are fewer, as in a matcher
+/// of patterns, too many others pay for them.
+pub(super) const MANY: usize = 32;
 
 /// What a call costs besides the work of what is called.
 pub(super) const CALL: u32 = 8;
