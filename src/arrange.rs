@@ -16,7 +16,9 @@ use crate::{
     },
     language,
 };
-use dormouse_snapshot::{Form, Heat, Hot, State, Worth, bound, cover, list, outline, split};
+use dormouse_snapshot::{
+    Form, Heat, Hot, State, Worth, bound, cover, expose, list, outline, split,
+};
 use std::thread;
 
 /// Programs to watch.
@@ -60,7 +62,8 @@ pub(crate) fn arrange(
     if bounded {
         let bounded = bound(&captured.module, &counts.all()).map_err(failed)?;
         counts = counts.of_stretches(&bounded.stretches);
-        captured.module = bounded.module;
+        // What counts is hidden, and would not be set back where an instance is reset.
+        captured.module = expose(&bounded.module).map_err(failed)?;
         // It imports another function.
         functions = Functions::of(&captured.module, first + 1)?;
     }

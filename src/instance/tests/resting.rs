@@ -141,6 +141,17 @@ fn so_many_rest_and_no_more() {
 }
 
 #[test]
+fn what_begins_by_itself_is_not_reset_in_place() {
+    for (text, expected) in [
+        (r#"(module (func (export "f")))"#, true),
+        (r#"(module (func $f (export "f")) (start $f))"#, false),
+    ] {
+        let wasm = wat::parse_str(text).expect("valid text");
+        assert_eq!(is_restorable(&wasm).expect("readable"), expected);
+    }
+}
+
+#[test]
 fn cold_code_is_looked_at_too() {
     let main = wat::parse_str(GUEST).expect("valid text");
     for (cold, expected) in [
