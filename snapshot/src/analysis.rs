@@ -246,7 +246,11 @@ impl<'s, 'a> Walk<'s, 'a> {
         let outer_base = current.level.base;
         let height = self.height();
         let taken = params.len() + condition;
-        let base = if reachable { height - taken } else { 0 };
+        let base = if reachable {
+            height.saturating_sub(taken)
+        } else {
+            0
+        };
         let outer = if reachable {
             self.operands(outer_base, height)?
         } else {
@@ -326,7 +330,10 @@ impl<'s, 'a> Walk<'s, 'a> {
             wasmparser::BlockType::Empty => (Vec::new(), Vec::new()),
             wasmparser::BlockType::Type(ty) => (Vec::new(), vec![val_type(ty)?]),
             wasmparser::BlockType::FuncType(index) => {
-                let ty = &self.source.types[index as usize];
+                // What is not valid is refused as soon as this block is entered.
+                let Some(ty) = self.source.types.get(index as usize) else {
+                    return Ok((Vec::new(), Vec::new()));
+                };
                 (val_types(ty.params())?, val_types(ty.results())?)
             }
         })

@@ -3,7 +3,7 @@
 
 mod support;
 
-use dormouse_snapshot::Point;
+use dormouse_snapshot::{Instrumented, Point};
 use support::{go_on, stop, uninterrupted};
 
 /// Host calls that a corpus program is stopped at, at most.
@@ -149,4 +149,18 @@ fn frames_are_those_on_the_stack() {
     .expect("well-formed");
     let stopped = stop(&wasm, &point("say", 1)).expect("it can be captured");
     assert_eq!(stopped.map(|stopped| stopped.frames), Some(3));
+}
+
+/// Blocks are looked at before they are validated.
+#[test]
+fn blocks_that_are_not_valid_are_refused() {
+    let text = r#"(module (import "host" "tick" (func $tick)) (type $two (func (param i32 i32)))
+        (func (export "f") (block (type $two) (drop) (drop)) (call $tick)))"#;
+    let too_few = wat::parse_str(text).expect("well-formed");
+    let mut of_no_type = too_few.clone();
+    let block = of_no_type.windows(2).position(|code| code == [0x02, 1]);
+    of_no_type[block.expect("it is there") + 1] = 44;
+    for wasm in [too_few, of_no_type] {
+        assert!(Instrumented::new(&wasm, &point("tick", 1)).is_err());
+    }
 }
