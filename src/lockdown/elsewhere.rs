@@ -13,8 +13,8 @@ pub(crate) fn abilities() -> Abilities {
 }
 
 impl Abilities {
-    /// What there is, for people.
-    pub(crate) fn lines(&self) -> Vec<(&'static str, String)> {
+    /// What there is, for people, and whether it is what `--lockdown` needs.
+    pub(crate) fn lines(&self) -> Vec<(&'static str, bool, String)> {
         Vec::new()
     }
 }

@@ -15,11 +15,13 @@ const NOTHING: &[u8] = b"(module (func (export \"_start\")))";
 pub(super) fn findings() -> Vec<Finding> {
     let mut findings = vec![system(), threads()];
     let lines = lockdown::abilities().lines();
-    findings.extend(
-        lines
-            .into_iter()
-            .map(|(name, says)| Finding::ok(name, says)),
-    );
+    findings.extend(lines.into_iter().map(|(name, is_enough, says)| {
+        if is_enough {
+            Finding::ok(name, says)
+        } else {
+            Finding::note(name, says, "--lockdown can't be had without it")
+        }
+    }));
     findings.push(locked());
     findings
 }

@@ -43,17 +43,15 @@ pub(crate) fn abilities() -> Abilities {
 }
 
 impl Abilities {
-    /// What there is, for people.
-    pub(crate) fn lines(&self) -> Vec<(&'static str, String)> {
+    /// What there is, for people, and whether it is what `--lockdown` needs.
+    pub(crate) fn lines(&self) -> Vec<(&'static str, bool, String)> {
         let landlock = match self.landlock {
             Some(version) => format!("version {version} or later"),
             None => "none".to_owned(),
         };
-        let seccomp = match self
-            .actions
-            .split(' ')
-            .any(|action| action == "kill_process")
-        {
+        let mut actions = self.actions.split(' ');
+        let kills = actions.any(|action| action == "kill_process");
+        let seccomp = match kills {
             true => "filters, which can end the process",
             false => "not known",
         };
@@ -62,9 +60,9 @@ impl Abilities {
             false => "can be refused by the filter alone (MDWE needs Linux 6.3)",
         };
         vec![
-            ("landlock", landlock),
-            ("seccomp", seccomp.to_owned()),
-            ("executable memory", executable.to_owned()),
+            ("landlock", self.landlock.is_some(), landlock),
+            ("seccomp", kills, seccomp.to_owned()),
+            ("executable memory", true, executable.to_owned()),
         ]
     }
 }
