@@ -8,7 +8,6 @@
 //!
 //! The rewrite only appends (one global, one export): no index shifts.
 
-pub(crate) use crate::append::order;
 use crate::{
     Error,
     append::{Additions, Counts, Subject, append},

@@ -61,9 +61,6 @@ impl Sandbox {
         change: impl FnOnce(&mut Captured),
     ) -> Result<Image, Error> {
         let (mut captured, origin) = self.captured(program, point, false, bounded)?;
-        // Whoever asks the host keeps count, which nobody else would bring back.
-        captured.module = dormouse_snapshot::expose(&captured.module).map_err(failed)?;
-        captured.in_place = crate::instance::is_restorable(&captured.module)?;
         change(&mut captured);
         let image = kept(&captured, &origin)?;
         Ok(if bounded { image.that_asks() } else { image })

@@ -59,7 +59,7 @@ mod paths;
 #[cfg(test)]
 mod tests;
 
-use crate::{Error, names::keep, trace::order, valid::validate};
+use crate::{Error, append::order, names::keep, valid::validate};
 use graph::Graph;
 use wasm_encoder::{
     CodeSection, ConstExpr, EntityType, Function, FunctionSection, GlobalSection, GlobalType,
