@@ -101,9 +101,6 @@ mod error;
 mod files;
 #[cfg(all(feature = "cli", feature = "fuzz"))]
 mod fuzz;
-#[cfg(feature = "fuzzing")]
-#[doc(hidden)]
-pub mod fuzzing;
 #[cfg(all(feature = "cli", feature = "server"))]
 mod gateway;
 mod grants;
@@ -115,6 +112,9 @@ mod host;
 )]
 mod image;
 mod instance;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub mod internals;
 mod language;
 mod limits;
 mod locate;

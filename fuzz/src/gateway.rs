@@ -12,7 +12,7 @@
 //! 4. all of it takes memory in proportion to what was sent.
 
 use crate::{allocated::within, input::Input};
-use dormouse::fuzzing::gateway::{self, Answer};
+use dormouse::internals::gateway::{self, Answer};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use std::collections::BTreeMap;
 

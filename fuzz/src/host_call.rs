@@ -17,7 +17,7 @@ mod wire;
 use crate::{input::Input, world::World};
 use dormouse::{
     Grants, Kv, Limits, Mount, MountMode, Packages,
-    fuzzing::boundary::{Boundary, Got, Sent, set_network},
+    internals::boundary::{Boundary, Got, Sent, set_network},
 };
 use model::Model;
 use serde_json::Value;

@@ -17,7 +17,7 @@ use crate::{
 use dormouse::{
     Error, ErrorKind, Grants, GuestStore, HostError, HostFunctions, Image, Kv, Language, Limit,
     Limits, Mount, MountMode, Program, Sandbox, Status, Stdin,
-    fuzzing::boundary::{Got, set_network},
+    internals::boundary::{Got, set_network},
 };
 use serde_json::{Map, Value};
 use std::{

@@ -10,10 +10,10 @@ mod answer;
 pub(crate) mod env_file;
 mod environment;
 mod fields;
-#[cfg(feature = "fuzzing")]
-pub mod fuzzing;
 mod guest;
 mod handler;
+#[cfg(feature = "internals")]
+pub mod internals;
 mod leave;
 mod log;
 mod modules;

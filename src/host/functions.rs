@@ -120,8 +120,8 @@ impl Functions {
     /// `{"data": …}` or `{"error": MESSAGE, "kind": WORD}` (a word of
     /// [`HostErrorKind`]), with the request's `id` if it has one.
     pub(crate) fn answer(&self, request: &[u8]) -> Value {
-        #[cfg(feature = "fuzzing")]
-        crate::fuzzing::boundary::heard(request);
+        #[cfg(feature = "internals")]
+        crate::internals::boundary::heard(request);
         if request.len() > self.max_request {
             return failed(&self.too_long());
         }

@@ -57,8 +57,8 @@ impl From<Unread> for Refusal {
 impl Functions {
     /// The answer to a request in the shorter form.
     pub(super) fn answer_short(&self, request: &[u8]) -> Vec<u8> {
-        #[cfg(feature = "fuzzing")]
-        crate::fuzzing::boundary::heard(request);
+        #[cfg(feature = "internals")]
+        crate::internals::boundary::heard(request);
         let mut out = Vec::new();
         self.write_answer(request, &mut out);
         out.push(b'\n');

@@ -71,7 +71,7 @@ impl State {
     }
 
     /// What a language's host functions keep, if that is a `T`.
-    #[cfg(feature = "fuzzing")]
+    #[cfg(feature = "internals")]
     pub(crate) fn language_data<T: Any>(&self) -> Option<&T> {
         self.language.as_ref()?.downcast_ref()
     }

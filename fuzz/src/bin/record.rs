@@ -3,7 +3,7 @@
 
 use dormouse::{
     Grants, GuestStore, Kv, Language, Limits, Mount, MountMode, Program, Sandbox,
-    fuzzing::boundary::{Got, set_hearer, set_network},
+    internals::boundary::{Got, set_hearer, set_network},
 };
 use std::{
     path::Path,

@@ -4,7 +4,7 @@ use super::{requests::Call, wire::decoded};
 use crate::world::{SECRET, World};
 use dormouse::{
     Grants, Kv, Limits, MountMode,
-    fuzzing::boundary::{Asked, Boundary, Sent},
+    internals::boundary::{Asked, Boundary, Sent},
 };
 use serde_json::{Map, Value, json};
 use std::{

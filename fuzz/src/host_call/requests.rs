@@ -2,7 +2,7 @@
 
 use super::{Model, got};
 use crate::input::Input;
-use dormouse::fuzzing::boundary::Got;
+use dormouse::internals::boundary::Got;
 use serde_json::{Map, Value, json};
 
 /// A function and what it gets.

@@ -6,7 +6,7 @@ use super::{
     requests::{Call, SURROGATE},
 };
 use crate::{allocated::within, input::Input};
-use dormouse::fuzzing::boundary::Boundary;
+use dormouse::internals::boundary::Boundary;
 use serde_json::{Value, json};
 
 /// Bytes of one request.

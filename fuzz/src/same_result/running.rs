@@ -2,7 +2,7 @@
 
 use super::How;
 use crate::host::Host;
-use dormouse::fuzzing::{self, Answer, Code};
+use dormouse::internals::{self, Answer, Code};
 use dormouse_snapshot::{CapturedMemory, Guest, Reference};
 use std::collections::{BTreeMap, HashMap};
 use wasmi::{Extern, FuncType, Nullable, Val, ValType};
@@ -20,7 +20,7 @@ impl std::fmt::Debug for Contents {
     }
 }
 
-pub(super) struct Running(fuzzing::Guest);
+pub(super) struct Running(internals::Guest);
 
 impl Running {
     /// A module's instance or, with `memories`, one that wakes from an image.
@@ -164,7 +164,7 @@ fn show(value: &Val) -> String {
 }
 
 /// As in the tests of the crate: see there.
-impl fuzzing::Host for Host {
+impl internals::Host for Host {
     const MODULE: &'static str = "any";
 
     fn functions() -> Vec<(&'static str, FuncType)> {

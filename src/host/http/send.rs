@@ -111,9 +111,9 @@ impl Client {
         request: http::Request<impl ureq::AsSendBody>,
         left: Option<Duration>,
     ) -> Result<http::Response<Body>, ureq::Error> {
-        #[cfg(feature = "fuzzing")]
-        if let Some(network) = crate::fuzzing::boundary::network() {
-            return crate::fuzzing::boundary::pretended(&*network, request.into_parts().0);
+        #[cfg(feature = "internals")]
+        if let Some(network) = crate::internals::boundary::network() {
+            return crate::internals::boundary::pretended(&*network, request.into_parts().0);
         }
         let request = self.agent.configure_request(request);
         self.agent.run(request.timeout_global(left).build())

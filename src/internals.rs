@@ -10,5 +10,5 @@ pub mod boundary;
 mod guest;
 
 #[cfg(all(feature = "cli", feature = "server"))]
-pub use crate::gateway::fuzzing as gateway;
+pub use crate::gateway::internals as gateway;
 pub use guest::{Answer, Code, Guest, Host, Memory};
