@@ -6,9 +6,9 @@
 
 use crate::smith;
 use dormouse_snapshot::{
-    COVERAGE, CURRENT_FUNCTION, Error, HOT, Heat, Instrumented, LOADED, Point, Worth, bound,
-    coalesce, counts, cover, entries, function_name, inline, list, mend, outline, promote, split,
-    trace,
+    CALLS, COMPARES, COVERAGE, CURRENT_FUNCTION, DEPTH, EDGES, Error, HOT, Heat, Instrumented,
+    LOADED, Point, Worth, bound, calls, coalesce, compares, counts, cover, edges, entries, expose,
+    function_name, inline, list, mend, outline, promote, split, trace,
 };
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 
@@ -43,7 +43,7 @@ pub fn rewrite_validates(bytes: &[u8]) {
     let mut done = Vec::new();
     for choice in choices.chunks(2) {
         let (pass, seed) = (Pass::of(choice[0]), choice[1]);
-        if wasm.len() > MOST_BYTES || pass.export().is_some_and(|name| exports(&wasm, name)) {
+        if wasm.len() > MOST_BYTES || pass.exports().iter().any(|name| exports(&wasm, name)) {
             continue;
         }
         done.push(pass);
@@ -96,10 +96,14 @@ enum Pass {
     List,
     Split,
     Instrument,
+    Edges,
+    Compares,
+    Calls,
+    Expose,
 }
 
 impl Pass {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 15] = [
         Self::Mend,
         Self::Promote,
         Self::Inline,
@@ -111,20 +115,28 @@ impl Pass {
         Self::List,
         Self::Split,
         Self::Instrument,
+        Self::Edges,
+        Self::Compares,
+        Self::Calls,
+        Self::Expose,
     ];
 
     fn of(choice: u8) -> Self {
         Self::ALL[usize::from(choice) % Self::ALL.len()]
     }
 
-    /// What a module must not export yet.
-    fn export(self) -> Option<&'static str> {
+    /// What a module must not export yet: names begin so.
+    fn exports(self) -> &'static [&'static str] {
         match self {
-            Self::Cover => Some(COVERAGE),
-            Self::Trace => Some(CURRENT_FUNCTION),
-            Self::List => Some(HOT),
-            Self::Split => Some(LOADED),
-            _ => None,
+            Self::Cover => &[COVERAGE],
+            Self::Trace => &[CURRENT_FUNCTION],
+            Self::List => &[HOT],
+            Self::Split => &[LOADED],
+            Self::Edges => &[EDGES],
+            Self::Compares => &[COMPARES],
+            Self::Calls => &[CALLS, DEPTH],
+            Self::Expose => &["dormouse:global:"],
+            _ => &[],
         }
     }
 
@@ -167,6 +179,10 @@ impl Pass {
             }
             Self::Split => split(wasm, |index| drawn(seed, index as usize) & 1 == 0)?,
             Self::Instrument => Instrumented::new(wasm, &point(wasm, seed))?.wasm().to_vec(),
+            Self::Edges => edges(wasm)?.0,
+            Self::Compares => compares(wasm)?,
+            Self::Calls => calls(wasm)?,
+            Self::Expose => expose(wasm)?,
         })
     }
 
@@ -190,11 +206,12 @@ fn drawn(seed: u8, at: usize) -> u32 {
     ((mixed ^ (mixed >> 29)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 32) as u32
 }
 
+/// Whether a module exports something whose name begins so.
 fn exports(wasm: &[u8], name: &str) -> bool {
     Parser::new(0).parse_all(wasm).any(|payload| match payload {
         Ok(Payload::ExportSection(section)) => section
             .into_iter()
-            .any(|export| export.is_ok_and(|export| export.name == name)),
+            .any(|export| export.is_ok_and(|export| export.name.starts_with(name))),
         _ => false,
     })
 }
