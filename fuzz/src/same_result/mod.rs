@@ -44,8 +44,10 @@ pub fn same_result(bytes: &[u8]) {
     if let Some(wasm) = smith::module(rest) {
         HOW.set(how);
         let prepared = how.prepare(&wasm).expect("it is valid");
-        // One import at a time: there are many things to try with each.
-        let stops = |number, count| number == usize::from(how.seed) % count;
+        // A call or two at a time: there are many things to try with each.
+        let stops = |number, count, nth| {
+            number == usize::from(how.seed) % count && how.calls().contains(&nth)
+        };
         generated::check_rewritten(&wasm, &prepared, stops);
     }
 }
@@ -79,6 +81,16 @@ impl How {
     /// Whether what is looked at is not the image's first run.
     fn is_reset(self) -> bool {
         self.flags & 32 != 0
+    }
+
+    /// Those at which a module is stopped.
+    fn calls(self) -> &'static [u64] {
+        match self.flags >> 6 {
+            0 => &[1],
+            1 => &[2],
+            2 => &[3, 4],
+            _ => &[7, 19],
+        }
     }
 
     /// What is done before a module is captured.

@@ -191,15 +191,16 @@ pub(crate) fn outcome(wasm: &[u8]) -> Option<String> {
 
 /// Holds `wasm` to the property; panics if it fails.
 pub(crate) fn check(wasm: &[u8]) -> Tried {
-    check_rewritten(wasm, wasm, |_, _| true)
+    check_rewritten(wasm, wasm, |_, _, _| true)
 }
 
 /// Holds `rewritten`, which is to do the same as `wasm`, to the property, stopped
-/// at those of its imports for which `stops` says so: by number, of how many.
+/// at those calls of its imports for which `stops` says so: by the import's number,
+/// of how many, and which of its calls.
 pub(crate) fn check_rewritten(
     wasm: &[u8],
     rewritten: &[u8],
-    stops: impl Fn(usize, usize) -> bool,
+    stops: impl Fn(usize, usize, u64) -> bool,
 ) -> Tried {
     let (imports, entries) = interface(wasm);
     let mut tried = Tried::default();
@@ -208,9 +209,8 @@ pub(crate) fn check_rewritten(
         return tried;
     }
     let count = imports.len();
-    let imports = imports.iter().enumerate();
-    for (_, import) in imports.filter(|(number, _)| stops(*number, count)) {
-        for nth in STOPS {
+    for (number, import) in imports.iter().enumerate() {
+        for nth in STOPS.into_iter().filter(|nth| stops(number, count, *nth)) {
             let point = point(import, nth);
             if !check_at(rewritten, &point, &entries, &expected, &mut tried) {
                 break;
