@@ -7,6 +7,7 @@
 )]
 
 pub mod boundary;
+pub mod cache;
 mod guest;
 
 #[cfg(all(feature = "cli", feature = "server"))]

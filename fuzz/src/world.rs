@@ -6,7 +6,10 @@ use std::{
     fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU32, Ordering::Relaxed},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
     time::SystemTime,
 };
 
@@ -38,20 +41,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let parent = Path::new("/dev/shm");
-        let parent = if parent.is_dir() {
-            parent.to_owned()
-        } else {
-            std::env::temp_dir()
-        };
-        sweep(&parent);
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "dormouse-fuzz-{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Relaxed)
-        );
-        let base = parent.join(name);
+        let base = folder();
         fs::create_dir_all(base.join("forbidden/d")).unwrap();
         fs::write(base.join("forbidden/secret"), SECRET).unwrap();
         fs::write(base.join("forbidden/d/x"), SECRET).unwrap();
@@ -155,6 +145,27 @@ impl Drop for World {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.base);
     }
+}
+
+/// Where this process may make a folder that nobody else uses.
+pub(crate) fn folder() -> PathBuf {
+    static PARENT: OnceLock<PathBuf> = OnceLock::new();
+    let parent = PARENT.get_or_init(|| {
+        let memory = Path::new("/dev/shm");
+        let parent = if memory.is_dir() {
+            memory.to_owned()
+        } else {
+            std::env::temp_dir()
+        };
+        sweep(&parent);
+        parent
+    });
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    parent.join(format!(
+        "dormouse-fuzz-{}-{}",
+        std::process::id(),
+        COUNT.fetch_add(1, Relaxed)
+    ))
 }
 
 /// What `folder` holds, links not followed.

@@ -103,6 +103,12 @@ impl Key {
         }
     }
 
+    /// What its files' names begin with.
+    #[cfg(feature = "internals")]
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     fn image(&self) -> String {
         format!("{}{IMAGE}", self.name)
     }

@@ -2,10 +2,11 @@
 //! somebody forged, with every digest right, is refused or runs within its
 //! limits, and does the same each time.
 //!
-//! The first byte says what the bytes behind it are: a file as it is, or what is
-//! done to the parts of an image of ours.
+//! The first byte says what the bytes behind it are: a file as it is, what is
+//! done to the parts of an image of ours, or to files that the cache knows.
 
 mod altered;
+mod cached;
 mod parts;
 
 use altered::Altered;
@@ -40,6 +41,9 @@ pub fn image(bytes: &[u8]) {
     if first & 1 == 0 {
         _ = tried(rest);
         return;
+    }
+    if first & 0x80 != 0 {
+        return cached::cached(rest);
     }
     let originals = originals();
     let original = &originals[usize::from(first >> 1) % originals.len()];
