@@ -76,12 +76,19 @@ impl Functions {
             }
         };
         thread::scope(|scope| {
-            for _ in 1..waiting.len().min(MAX_CONCURRENT) {
-                // Without a thread those that there are do more each.
+            // Without a thread those that there are do more each.
+            let spawn = |_| {
                 let name = "dormouse-call".to_owned();
-                let _ = thread::Builder::new().name(name).spawn_scoped(scope, work);
-            }
+                let thread = thread::Builder::new().name(name);
+                thread.spawn_scoped(scope, work).ok()
+            };
+            let count = waiting.len().min(MAX_CONCURRENT);
+            let threads: Vec<_> = (1..count).filter_map(spawn).collect();
             work();
+            // The scope itself waits for what they do, not for their ends.
+            for thread in threads {
+                let _ = thread.join();
+            }
         });
         let unanswered = || Err(HostError::from("the call was not answered"));
         answers
