@@ -16,6 +16,8 @@ mod rewrite_validates;
 mod same_result;
 #[path = "../../snapshot/tests/support/smith.rs"]
 mod smith;
+#[path = "../../snapshot/tests/support/values.rs"]
+mod values;
 mod wasi_calls;
 mod world;
 

@@ -1,7 +1,7 @@
 //! Capturing and restoring on an engine other than Dormouse's own: a mistake
 //! of one engine's is then not taken for one of the rewriter's.
 
-use crate::host::Host;
+use crate::host::{Contents, Host};
 use dormouse_snapshot::{CapturedMemory, Guest, Reference, Value};
 use std::{
     cell::RefCell,
@@ -12,19 +12,6 @@ use wasmtime::{
     Caller, Config, Engine, ExternRef, ExternType, Func, Instance, Linker, Memory,
     MemoryTypeBuilder, Module, OptLevel, Ref, Store, Trap, Val, ValType,
 };
-
-/// A memory's bytes, which print short.
-#[derive(PartialEq)]
-pub(crate) struct Contents(Vec<u8>);
-
-impl std::fmt::Debug for Contents {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let sum = self.0.iter().fold(0u64, |sum, byte| {
-            (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
-        });
-        write!(f, "{} bytes, {sum:x}", self.0.len())
-    }
-}
 
 fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();

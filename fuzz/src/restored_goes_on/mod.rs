@@ -6,8 +6,11 @@ mod engine;
 #[path = "../../../snapshot/tests/support/generated.rs"]
 mod generated;
 
-use crate::{host::Host, smith};
-use engine::{Contents, Running};
+use crate::{
+    host::{Contents, Host},
+    smith,
+};
+use engine::Running;
 
 /// Stops the module made from `bytes` at each of its host's functions, and
 /// restores it; panics where that is to be seen.

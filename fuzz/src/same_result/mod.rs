@@ -11,9 +11,12 @@ mod running;
 #[path = "../../../snapshot/tests/support/generated.rs"]
 mod generated;
 
-use crate::{host::Host, smith};
+use crate::{
+    host::{Contents, Host},
+    smith,
+};
 use dormouse_snapshot::{Error, Heat, Worth, bound, coalesce, inline, list, mend, outline, split};
-use running::{Contents, Running};
+use running::Running;
 use std::cell::Cell;
 
 /// Stretches that something is said of.

@@ -1,24 +1,14 @@
 //! Guests of our own engine.
 
 use super::How;
-use crate::host::Host;
+use crate::{
+    host::{Contents, Host},
+    values::{self, argument, show},
+};
 use dormouse::internals::{self, Answer, Code};
 use dormouse_snapshot::{CapturedMemory, Guest, Reference};
 use std::collections::{BTreeMap, HashMap};
-use wasmi::{Extern, FuncType, Nullable, Val, ValType};
-
-/// A memory's bytes, which print short.
-#[derive(PartialEq)]
-pub(super) struct Contents(Vec<u8>);
-
-impl std::fmt::Debug for Contents {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let sum = self.0.iter().fold(0u64, |sum, byte| {
-            (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
-        });
-        write!(f, "{} bytes, {sum:x}", self.0.len())
-    }
-}
+use wasmi::{Extern, FuncType, Val, ValType};
 
 pub(super) struct Running(internals::Guest);
 
@@ -134,32 +124,9 @@ fn is_image(wasm: &[u8]) -> bool {
 
 fn name_of(names: &HashMap<String, String>, reference: &Reference) -> String {
     match reference {
-        Reference::Null => "null".to_owned(),
-        Reference::Extern => "extern".to_owned(),
         // Where code is split, stubs stand for functions.
         Reference::Function(_) if How::of_this().is_arranged() => "a function".to_owned(),
-        Reference::Function(function) => names.get(function).map_or("?", String::as_str).to_owned(),
-    }
-}
-
-fn argument(ty: ValType) -> Val {
-    match ty {
-        ValType::I32 => Val::I32(5),
-        ValType::I64 => Val::I64(6),
-        ValType::F32 => Val::F32(7.5.into()),
-        ValType::F64 => Val::F64(8.5.into()),
-        ty => Val::default_for_ty(ty),
-    }
-}
-
-/// A value, bit by bit.
-fn show(value: &Val) -> String {
-    match value {
-        Val::F32(value) => format!("f32 {:x}", value.to_bits()),
-        Val::F64(value) => format!("f64 {:x}", value.to_bits()),
-        Val::FuncRef(reference) => format!("funcref, null: {}", reference.is_null()),
-        Val::ExternRef(reference) => format!("externref, null: {}", reference.is_null()),
-        other => format!("{other:?}"),
+        reference => values::name_of(names, reference),
     }
 }
 
@@ -188,36 +155,13 @@ impl internals::Host for Host {
     }
 
     fn call(&mut self, args: &[Val], results: &[Val]) -> Vec<Answer> {
-        for arg in args {
-            self.said.push(match arg {
-                Val::I32(value) => i64::from(*value),
-                Val::I64(value) => *value,
-                Val::F32(value) => i64::from(value.to_bits()),
-                Val::F64(value) => value.to_bits().cast_signed(),
-                Val::V128(value) => (value.as_u128() ^ (value.as_u128() >> 64)) as i64,
-                Val::FuncRef(reference) => i64::from(reference.is_null()),
-                Val::ExternRef(reference) => i64::from(reference.is_null()),
-            });
-        }
+        self.said.extend(args.iter().map(values::told));
         let mut answer = self.answer();
         results
             .iter()
             .map(|result| {
                 let bits = answer.bits();
-                Answer::Value(match result {
-                    Val::I32(_) => Val::I32(bits as i32),
-                    Val::I64(_) => Val::I64(bits.cast_signed()),
-                    Val::F32(_) => Val::F32(wasmi::F32::from_bits(bits as u32)),
-                    Val::F64(_) => Val::F64(wasmi::F64::from_bits(bits)),
-                    Val::V128(_) => Val::V128(wasmi::V128::from(u128::from(bits) << 37)),
-                    Val::FuncRef(_) => args
-                        .iter()
-                        .find(|arg| matches!(arg, Val::FuncRef(_)))
-                        .cloned()
-                        .unwrap_or(Val::FuncRef(Nullable::Null)),
-                    Val::ExternRef(_) if bits.is_multiple_of(32) => return Answer::Thing(bits),
-                    Val::ExternRef(_) => Val::ExternRef(Nullable::Null),
-                })
+                values::given(result, args, bits).map_or(Answer::Thing(bits), Answer::Value)
             })
             .collect()
     }

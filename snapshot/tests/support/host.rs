@@ -1,4 +1,5 @@
-//! A host that remembers what it was told, and answers differently each time.
+//! A host that remembers what it was told, and answers differently each time;
+//! and what can be seen of memories.
 
 /// What the host keeps: everything that the guest told it.
 #[derive(Default, Clone, Debug, PartialEq)]
@@ -31,5 +32,19 @@ impl Answer {
         } else {
             mixed >> 58
         }
+    }
+}
+
+/// A memory's bytes, which print as no more than what is needed to tell that
+/// they differ.
+#[derive(PartialEq)]
+pub(crate) struct Contents(pub(crate) Vec<u8>);
+
+impl std::fmt::Debug for Contents {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sum = self.0.iter().fold(0u64, |sum, byte| {
+            (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
+        });
+        write!(f, "{} bytes, {sum:x}", self.0.len())
     }
 }

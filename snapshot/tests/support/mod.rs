@@ -4,15 +4,17 @@
 pub(crate) mod generated;
 mod host;
 mod smith;
+mod values;
 
 use dormouse_snapshot::{
     CapturedMemory, Entry, Form, Guest, Hot, Instrumented, Point, Reference, Rewritten, Value,
 };
-pub(crate) use host::Host;
+pub(crate) use host::{Contents, Host};
 use std::collections::{BTreeMap, HashMap};
+use values::{argument, name_of, show};
 use wasmi::{
     Caller, Config, Engine, Extern, ExternType, Func, Instance, Linker, Memory, Module, Nullable,
-    Ref, Store, Val, ValType,
+    Ref, Store, Val,
 };
 
 /// Whether generated modules have tail calls. The interpreter (2.0.0) runs into
@@ -28,20 +30,6 @@ pub(crate) struct Observed {
     pub(crate) memories: Vec<Contents>,
     pub(crate) globals: BTreeMap<String, String>,
     pub(crate) tables: Vec<Vec<String>>,
-}
-
-/// A memory's bytes, which print as no more than what is needed to tell that
-/// they differ.
-#[derive(PartialEq)]
-pub(crate) struct Contents(Vec<u8>);
-
-impl std::fmt::Debug for Contents {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let sum = self.0.iter().fold(0u64, |sum, byte| {
-            (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
-        });
-        write!(f, "{} bytes, {sum:x}", self.0.len())
-    }
 }
 
 pub(crate) struct Running<T = Host> {
@@ -107,37 +95,13 @@ fn any(
     args: &[Val],
     results: &mut [Val],
 ) -> Result<(), wasmi::Error> {
-    let said = &mut caller.data_mut().said;
-    for arg in args {
-        said.push(match arg {
-            Val::I32(value) => i64::from(*value),
-            Val::I64(value) => *value,
-            Val::F32(value) => i64::from(value.to_bits()),
-            Val::F64(value) => value.to_bits().cast_signed(),
-            Val::V128(value) => (value.as_u128() ^ (value.as_u128() >> 64)) as i64,
-            Val::FuncRef(reference) => i64::from(reference.is_null()),
-            Val::ExternRef(reference) => i64::from(reference.is_null()),
-        });
-    }
+    caller.data_mut().said.extend(args.iter().map(values::told));
     let mut answer = caller.data_mut().answer();
     for result in results {
         let bits = answer.bits();
-        *result = match result {
-            Val::I32(_) => Val::I32(bits as i32),
-            Val::I64(_) => Val::I64(bits.cast_signed()),
-            Val::F32(_) => Val::F32(wasmi::F32::from_bits(bits as u32)),
-            Val::F64(_) => Val::F64(wasmi::F64::from_bits(bits)),
-            Val::V128(_) => Val::V128(wasmi::V128::from(u128::from(bits) << 37)),
-            Val::FuncRef(_) => args
-                .iter()
-                .find(|arg| matches!(arg, Val::FuncRef(_)))
-                .cloned()
-                .unwrap_or(Val::FuncRef(Nullable::Null)),
-            Val::ExternRef(_) if bits.is_multiple_of(32) => {
-                Val::ExternRef(Nullable::Val(wasmi::ExternRef::new(&mut caller, bits)))
-            }
-            Val::ExternRef(_) => Val::ExternRef(Nullable::Null),
-        };
+        *result = values::given(result, args, bits).unwrap_or_else(|| {
+            Val::ExternRef(Nullable::Val(wasmi::ExternRef::new(&mut caller, bits)))
+        });
     }
     Ok(())
 }
@@ -308,28 +272,9 @@ impl<T> Running<T> {
     }
 }
 
-fn name_of(names: &HashMap<String, String>, reference: &Reference) -> String {
-    match reference {
-        Reference::Null => "null".to_owned(),
-        Reference::Extern => "extern".to_owned(),
-        Reference::Function(function) => names.get(function).map_or("?", String::as_str).to_owned(),
-    }
-}
-
 /// Results, bit by bit.
 pub(crate) fn shown(result: Result<Vec<Val>, String>) -> Result<Vec<String>, String> {
     result.map(|values| values.iter().map(show).collect())
-}
-
-/// What the host calls exported functions with.
-fn argument(ty: ValType) -> Val {
-    match ty {
-        ValType::I32 => Val::I32(5),
-        ValType::I64 => Val::I64(6),
-        ValType::F32 => Val::F32(7.5.into()),
-        ValType::F64 => Val::F64(8.5.into()),
-        ty => Val::default_for_ty(ty),
-    }
 }
 
 pub(crate) fn custom_section<'a>(wasm: &'a [u8], name: &str) -> Option<&'a [u8]> {
@@ -372,16 +317,6 @@ fn load(
     }
     linker.instantiate_and_start(&mut caller, cold)?;
     Ok(())
-}
-
-/// A value, bit by bit.
-fn show(value: &Val) -> String {
-    match value {
-        Val::F32(value) => format!("f32 {:x}", value.to_bits()),
-        Val::F64(value) => format!("f64 {:x}", value.to_bits()),
-        Val::FuncRef(reference) => format!("funcref, null: {}", reference.is_null()),
-        other => format!("{other:?}"),
-    }
 }
 
 impl<T> Guest for Running<T> {
