@@ -1,6 +1,6 @@
 //! Every kept input, through the target that it is kept for.
 
-use dormouse_fuzz::TARGETS;
+use dormouse_fuzz::{TARGETS, prepare_languages};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -28,6 +28,9 @@ fn replay(target: &str) {
     // One after the other: some count what the process allocates.
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    if target == "languages" {
+        prepare_languages();
+    }
     let inputs = entries(&kept().join(target));
     assert!(!inputs.is_empty(), "nothing is kept for {target}");
     for input in inputs {
