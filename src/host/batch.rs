@@ -112,7 +112,7 @@ mod tests {
     use super::*;
     use crate::host::HostFunctions;
     use serde_json::{Map, Value, json};
-    use std::sync::Barrier;
+    use std::{sync::Barrier, time::Duration};
 
     type Args = Map<String, Value>;
 
@@ -126,6 +126,33 @@ mod tests {
         let batch = vec![json!({"fn": "meet"}); MAX_CONCURRENT];
         let answers = functions.answer(Value::from(batch).to_string().as_bytes());
         assert_eq!(answers, json!(vec![json!({"data": null}); MAX_CONCURRENT]));
+    }
+
+    /// Also what a thread keeps for itself.
+    #[test]
+    fn nothing_of_a_batch_is_left_behind() {
+        static LEFT: AtomicUsize = AtomicUsize::new(0);
+        struct Late;
+        impl Drop for Late {
+            fn drop(&mut self) {
+                thread::sleep(Duration::from_millis(50));
+                LEFT.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        thread_local!(static KEPT: OnceLock<Late> = const { OnceLock::new() });
+        let own = thread::current().id();
+        let all_there = Barrier::new(MAX_CONCURRENT);
+        let functions = Functions::from(HostFunctions::new().with("keep", move |_: Args| {
+            if thread::current().id() != own {
+                LEFT.fetch_add(1, Ordering::Relaxed);
+                KEPT.with(|kept| _ = kept.set(Late));
+            }
+            all_there.wait();
+            Ok(())
+        }));
+        let batch = vec![json!({"fn": "keep"}); MAX_CONCURRENT];
+        functions.answer(Value::from(batch).to_string().as_bytes());
+        assert_eq!(LEFT.load(Ordering::Relaxed), 0);
     }
 
     #[test]
