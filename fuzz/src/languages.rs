@@ -136,7 +136,7 @@ pub fn languages(bytes: &[u8]) {
     });
     host.world.hold(Some(mode));
     host.runs += 1;
-    if host.runs % NOW_AND_THEN == 0 {
+    if host.runs.is_multiple_of(NOW_AND_THEN) {
         check_known(host, language);
     }
     set_network(None);

@@ -289,10 +289,10 @@ pub(super) fn call(input: &mut Input<'_>, model: &Model) -> Call {
     };
     if name.starts_with("kv_") {
         set("key", json!(key(input)));
-        if name == "kv_set" || input.byte() % 8 == 0 {
+        if name == "kv_set" || input.byte().is_multiple_of(8) {
             set("value", value(input, 3));
         }
-        if input.byte() % 4 == 0 {
+        if input.byte().is_multiple_of(4) {
             set("default", value(input, 1));
         }
     } else if name.starts_with("fs_") {
@@ -335,7 +335,7 @@ pub(super) fn call(input: &mut Input<'_>, model: &Model) -> Call {
             "beta[x]",
         ];
         set("name", json!(input.pick(&names)));
-        if input.byte() % 2 == 0 {
+        if input.byte().is_multiple_of(2) {
             set(
                 "version",
                 json!(input.pick(&["1", ">=1", "1\n--x", "*", "0.5"])),
@@ -355,6 +355,6 @@ pub(super) fn call(input: &mut Input<'_>, model: &Model) -> Call {
             args.insert(name, value);
         }
     }
-    let id = (input.byte() % 3 == 0).then(|| value(input, 1));
+    let id = input.byte().is_multiple_of(3).then(|| value(input, 1));
     Call { name, args, id }
 }

@@ -95,7 +95,7 @@ impl Nasty {
             Self::Float(number) => json!(number),
             Self::Power(power) => {
                 let power = 1u64 << (power & 63);
-                json!(power.wrapping_sub(u64::from(power & 1)))
+                json!(power.wrapping_sub(power & 1))
             }
             Self::Text(text) => json!(text),
             Self::Word(word) => json!(WORDS[usize::from(*word) % WORDS.len()]),

@@ -101,13 +101,17 @@ fn tried_as_file(bytes: &[u8], bundle: Option<&[u8]>) {
 }
 
 fn run(image: &Image) -> Ran {
-    let mut limits = Limits::default();
-    limits.deadline = None;
-    limits.fuel = Some(FUEL);
-    limits.memory = MEMORY;
-    limits.output = Some(OUTPUT);
-    let mut grants = Grants::default();
-    grants.seed = Some(1);
+    let limits = Limits {
+        deadline: None,
+        fuel: Some(FUEL),
+        memory: MEMORY,
+        output: Some(OUTPUT),
+        ..Limits::default()
+    };
+    let grants = Grants {
+        seed: Some(1),
+        ..Grants::default()
+    };
     let outcome = Sandbox::new(image)
         .grants(grants)
         .limits(limits)
