@@ -273,6 +273,7 @@ fn a_file_is_mapped_from_anywhere_to_anywhere() {
 fn the_heap_serves_on_in_large_pages() {
     let before = vec![1u8; 100_000];
     super::use_large_pages();
+    super::heap::expect_module(1 << 20);
     let after: Vec<Vec<u8>> = (0..200).map(|n| vec![n; 100_000]).collect();
     assert!(before.iter().all(|byte| *byte == 1));
     for (block, n) in after.iter().zip(0..) {

@@ -25,6 +25,8 @@ pub(crate) fn module_unchecked(
     engine: &Engine,
     wasm: &Trusted<'_>,
 ) -> Result<wasmi::Module, Error> {
+    #[cfg(feature = "cli")]
+    super::heap::expect_module(wasm.0.len());
     // SAFETY: `Trusted` promises that the bytes are valid; whoever called
     // `Trusted::built_here` keeps that promise. The configuration of every
     // `Engine` of ours allows the same proposals.
