@@ -61,8 +61,8 @@ pub(crate) fn use_large_pages() {
 /// resident: JavaScript takes 1 MB of heap.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(super) fn expect_module(len: usize) {
-    /// More than JavaScript's, less than Python's.
-    const LARGE: usize = 1 << 20;
+    /// More than JavaScript's, less than Python's, also of what they seldom run.
+    const LARGE: usize = 512 << 10;
     if len < LARGE {
         return;
     }
