@@ -125,7 +125,7 @@ fn supported() -> WasmFeatures {
 /// stands before those that build on it.
 const PROPOSALS: &[(WasmFeatures, &str)] = &[
     // Supported elsewhere: see `HAS_VECTORS`.
-    (WasmFeatures::SIMD, "SIMD on a big-endian machine"),
+    (WasmFeatures::SIMD, "SIMD on this kind of processor"),
     (WasmFeatures::THREADS, "the threads proposal"),
     (WasmFeatures::EXCEPTIONS, "the exception-handling proposal"),
     (
