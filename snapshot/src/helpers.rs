@@ -31,6 +31,16 @@ pub(crate) struct Helpers {
 /// The length of a log that found no more memory.
 pub(crate) const OVERFLOWN: u32 = u32::MAX;
 
+/// What values of vectors are logged as, and by which instruction. Where wasmi 2.0.0 gets
+/// vectors wrong, modules with any are refused before they get here; what is appended must
+/// not have them either, so another function for `i64` takes the place.
+const VECTOR: (ValType, fn(MemArg) -> I<'static>) =
+    if cfg!(all(target_endian = "little", not(target_arch = "riscv64"))) {
+        (ValType::V128, |at| I::V128Store(at))
+    } else {
+        (ValType::I64, |at| I::I64Store(at))
+    };
+
 /// How many globals, from `unwinding` on.
 pub(crate) const GLOBALS: u32 = 4;
 
@@ -75,7 +85,7 @@ impl Helpers {
             (ValType::I64, |at| I::I64Store(at)),
             (ValType::F32, |at| I::F32Store(at)),
             (ValType::F64, |at| I::F64Store(at)),
-            (ValType::V128, |at| I::V128Store(at)),
+            VECTOR,
         ] {
             functions.push((types.function(&[ty], &[]), self.store(ty, store)));
         }
