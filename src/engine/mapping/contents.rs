@@ -193,6 +193,7 @@ impl Memories {
     }
 
     /// The list for memory `index`, in whole pages inside it.
+    #[cfg(unix)]
     pub(super) fn written(&self, index: usize) -> impl Iterator<Item = Range<u64>> {
         let size = self.contents.get(index).map_or(0, Contents::bytes);
         let os_page = rustix::param::page_size() as u64;
