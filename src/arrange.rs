@@ -16,9 +16,7 @@ use crate::{
     },
     language,
 };
-use dormouse_snapshot::{
-    Form, Heat, Hot, State, Worth, bound, cover, expose, list, outline, split,
-};
+use dormouse_snapshot::{Form, Heat, Hot, State, Worth, bound, cover, list, outline, split};
 use std::thread;
 
 /// Programs to watch.
@@ -62,8 +60,7 @@ pub(crate) fn arrange(
     if bounded {
         let bounded = bound(&captured.module, &counts.all()).map_err(failed)?;
         counts = counts.of_stretches(&bounded.stretches);
-        // What counts is hidden, and would not be set back where an instance is reset.
-        captured.module = expose(&bounded.module).map_err(failed)?;
+        captured.module = bounded.module;
         // It imports another function.
         functions = Functions::of(&captured.module, first + 1)?;
     }

@@ -22,7 +22,7 @@ use crate::{
 };
 use dormouse_snapshot::{
     Entry, Form, Guest, Hot, Instrumented, Point, Reference, Rewritten, State, Value, bound,
-    coalesce, expose, inline, mend, promote,
+    coalesce, inline, mend, promote,
 };
 use std::borrow::Cow;
 use wasmi::{Nullable, Ref, Val};
@@ -96,8 +96,7 @@ pub(crate) fn capture(
             };
             all.take(captured.rewrite(form, &Hot::None).map_err(refused)?);
             if request.bounded {
-                let bounded = bound(&all.module, &[]).map_err(refused)?;
-                all.module = expose(&bounded.module).map_err(refused)?;
+                all.module = bound(&all.module, &[]).map_err(refused)?.module;
             }
         }
     }

@@ -114,7 +114,7 @@ mod types;
 mod valid;
 mod watch;
 
-pub use bound::{Bounded, TICK, bound, bound_every};
+pub use bound::{Bounded, STOP, TICK, bound};
 pub use coalesce::coalesce;
 pub use cover::{COVERAGE, counts, cover, entries};
 pub use error::Error;

@@ -143,9 +143,10 @@ fn list(module: &Module) -> Option<(Store<()>, Vec<Func>)> {
     Some((store, hot))
 }
 
-/// A memory of no pages that can be imported as `ty`; images ask for none.
+/// A memory that can be imported as `ty`; images ask for no pages, and for one to
+/// look at.
 fn empty(ty: MemoryType) -> Option<MemoryType> {
-    (ty.minimum() == 0).then_some(ty)
+    (ty.minimum() <= 1).then_some(ty)
 }
 
 /// Has `func` translated. The hook ends the call before its first instruction.

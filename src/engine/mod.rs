@@ -11,11 +11,13 @@ mod load;
 pub(crate) mod mapping;
 mod meter;
 mod pause;
+mod watch;
 
 pub(crate) use config::{Engine, MAX_RECURSION_DEPTH, Metering};
 pub(crate) use load::{binary, load};
 pub(crate) use meter::Meter;
 pub(crate) use pause::{Pause, arrived, carried};
+pub(crate) use watch::Watched;
 
 /// Why a guest does not go on: an exit, a trap or a limit, as wasmi carries
 /// it up through the guest's frames.

@@ -25,6 +25,7 @@ use super::{
     source::Extent,
 };
 use crate::Error;
+use dormouse_snapshot::STOP;
 use sha2::{Digest, Sha256};
 use wasmparser::{Parser, Payload, TypeRef};
 
@@ -332,7 +333,9 @@ fn imported_memories(module: &[u8]) -> Result<usize, Error> {
     for payload in Parser::new(0).parse_all(module) {
         if let Payload::ImportSection(imports) = payload.map_err(malformed)? {
             for import in imports.into_imports() {
-                if let TypeRef::Memory(_) = import.map_err(malformed)?.ty {
+                let import = import.map_err(malformed)?;
+                let is_content = (import.module, import.name) != STOP;
+                if let (TypeRef::Memory(_), true) = (import.ty, is_content) {
                     count += 1;
                 }
             }

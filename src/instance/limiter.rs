@@ -23,6 +23,8 @@ pub(crate) struct Limiter {
     /// How often anything may still grow, or not be let, before the call of the
     /// guest returns.
     growths_left: usize,
+    /// Whether what is made now is the host's own.
+    is_for_host: bool,
     meter: Arc<Meter>,
 }
 
@@ -34,6 +36,7 @@ impl Limiter {
             table_elements_left: MAX_TABLE_ELEMENTS,
             memory,
             growths_left: room::growths(memory),
+            is_for_host: false,
             meter,
         }
     }
@@ -41,6 +44,11 @@ impl Limiter {
     /// All linear memory that there may be.
     pub(super) fn memory(&self) -> u64 {
         self.memory
+    }
+
+    /// Whether what is made from now on is the host's own, and not counted.
+    pub(super) fn for_host(&mut self, is_for_host: bool) {
+        self.is_for_host = is_for_host;
     }
 
     /// Counts growths anew: the native stack is as it was.
@@ -115,6 +123,9 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> Result<bool, LimiterError> {
+        if self.is_for_host {
+            return Ok(true);
+        }
         let growth = desired.saturating_sub(current) as u64;
         self.count_growth()?;
         if maximum.is_some_and(|maximum| desired > maximum) {

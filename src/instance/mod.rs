@@ -30,7 +30,7 @@ use crate::wasi::read_at_last;
 use crate::{
     Error, ErrorKind, Limit,
     engine::{
-        Engine, Metering, Stop,
+        Engine, Metering, Stop, Watched,
         mapping::{MappedStore, Reservation},
     },
 };
@@ -222,8 +222,12 @@ impl Instance {
         let (store, instance) = (&mut self.store, &self.instance);
         let limiter = &mut store.data_mut().limiter;
         limiter.returned();
-        let called = on_room_for(limiter.memory(), || guest(&mut *store, instance))
-            .unwrap_or_else(|error| Err(Stop::new(format!("there is no thread for it: {error}"))));
+        let memory = limiter.memory();
+        let no_thread = |error| Stop::new(format!("there is no thread for it: {error}"));
+        let watched = store.stop().map(Watched::begin).transpose();
+        let _watched = watched.map_err(no_thread)?;
+        let called = on_room_for(memory, || guest(&mut *store, instance))
+            .unwrap_or_else(|error| Err(no_thread(error)));
         called.map_err(|stop| call::note_limits(store, stop))
     }
 

@@ -9,7 +9,7 @@ use crate::{
     },
     wasi,
 };
-use dormouse_snapshot::TICK;
+use dormouse_snapshot::{STOP, TICK};
 use wasmi::{Caller, ExternType, Linker, MemoryType};
 
 /// The module that an image imports its memories from: `memory0`, `memory1`, …
@@ -33,6 +33,8 @@ pub(crate) struct Prepared {
 pub(super) struct ImageMemories {
     pub(super) memories: Memories,
     pub(super) types: Vec<MemoryType>,
+    /// Whether the module looks at [`STOP`].
+    is_bounded: bool,
 }
 
 /// The code of an image.
@@ -136,11 +138,18 @@ impl Prepared {
             check_imports(&module, linker.clone())?;
         }
         let types = memory_types(&module, memories.contents().len())?;
+        let is_bounded = module
+            .imports()
+            .any(|import| is_stop(import.module(), import.name()));
         Ok(Self {
             engine,
             module,
             linker,
-            image: Some(ImageMemories { memories, types }),
+            image: Some(ImageMemories {
+                memories,
+                types,
+                is_bounded,
+            }),
             in_place: false,
             resting: Resting::default(),
         })
@@ -149,6 +158,11 @@ impl Prepared {
     /// The memories of an image, which reservations are made for.
     pub(crate) fn memories(&self) -> Option<&Memories> {
         self.image.as_ref().map(|image| &image.memories)
+    }
+
+    /// Whether it asks from time to time if it may go on.
+    pub(super) fn is_bounded(&self) -> bool {
+        self.image.as_ref().is_some_and(|image| image.is_bounded)
     }
 
     /// What the module exports as `name`.
@@ -183,6 +197,11 @@ impl Prepared {
         }
         Ok(linker)
     }
+}
+
+/// Whether that is what a bounded module looks at.
+fn is_stop(module: &str, name: &str) -> bool {
+    (module, name) == STOP
 }
 
 fn memory_name(index: usize) -> String {
@@ -241,6 +260,9 @@ fn memory_types(module: &wasmi::Module, count: usize) -> Result<Vec<MemoryType>,
         let ExternType::Memory(ty) = import.ty() else {
             continue;
         };
+        if is_stop(import.module(), import.name()) {
+            continue;
+        }
         let slot = (0..count).find(|index| import.name() == memory_name(*index));
         match slot {
             Some(index) if import.module() == MEMORIES => types[index] = Some(*ty),
@@ -257,7 +279,7 @@ fn memory_types(module: &wasmi::Module, count: usize) -> Result<Vec<MemoryType>,
     imported.ok_or_else(|| mismatch("the image has memories that it does not import"))
 }
 
-fn mismatch(problem: &str) -> Error {
+pub(super) fn mismatch(problem: &str) -> Error {
     Error::new(
         ErrorKind::Module,
         format!("the image's module and memories don't belong together: {problem}"),
@@ -270,7 +292,7 @@ fn check_imports(module: &wasmi::Module, mut linker: Linker<State>) -> Result<()
     let mut missing = Vec::new();
     for import in module.imports() {
         let is_memory = matches!(import.ty(), ExternType::Memory(_));
-        if is_memory && import.module() == MEMORIES {
+        if is_memory && (import.module() == MEMORIES || is_stop(import.module(), import.name())) {
             continue;
         }
         if !has(&mut linker, import.module(), import.name()) {

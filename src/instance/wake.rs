@@ -1,7 +1,10 @@
 //! Instances from images, and back to them.
 
 use super::{
-    Failure, Instance, Prepared, State, call, limiter::Taken, prepared::ImageMemories, store,
+    Failure, Instance, Prepared, State, call,
+    limiter::Taken,
+    prepared::{ImageMemories, mismatch},
+    store,
 };
 use crate::{
     Error, ErrorKind,
@@ -10,7 +13,7 @@ use crate::{
         mapping::{MappedStore, Memories, Reservation},
     },
 };
-use dormouse_snapshot::LOADED;
+use dormouse_snapshot::{LOADED, STOP};
 #[cfg(feature = "bench")]
 use std::ops::Range;
 use std::thread::{self, JoinHandle};
@@ -155,7 +158,15 @@ impl Instance {
         if prepared.engine.metering() == Metering::On {
             call::fill(&mut store)?;
         }
-        let linker = prepared.link(&store.made())?;
+        let mut linker = prepared.link(&store.made())?;
+        if prepared.is_bounded() {
+            store.data_mut().limiter.for_host(true);
+            let made = store.make_stop();
+            store.data_mut().limiter.for_host(false);
+            linker
+                .define(STOP.0, STOP.1, made?)
+                .map_err(|error| mismatch(&format!("it can't be stopped: {error}")))?;
+        }
         let mut instance =
             Self::instantiate(prepared, store, &linker).map_err(WakeError::Failed)?;
         instance.awake = Some(Awake {

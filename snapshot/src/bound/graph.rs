@@ -1,10 +1,9 @@
-//! Who calls whom, and who pays on being entered.
+//! Who calls whom, and who looks on being entered.
 
 use super::{
-    climb::climbs,
     indirect::{Indirect, Kind},
     order::Order,
-    paths::{CALL, MANY, Passes, counted_at_heads, passes},
+    paths::{CALL, Passes, passes},
 };
 use crate::{Error, cover::begins_stretch};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,8 +14,8 @@ use wasmparser::{FunctionBody, Operator, Parser, Payload, TypeRef};
 pub(super) struct Graph {
     /// How many functions it imports.
     pub(super) imports: u32,
-    /// How many globals it has.
-    pub(super) globals: u32,
+    /// How many memories it imports.
+    pub(super) imported_memories: u32,
     /// How many types it has.
     pub(super) types: u32,
     pub(super) widths: Widths,
@@ -65,72 +64,16 @@ pub(super) struct Called {
     /// How many operators it executed.
     work: u64,
     sites: Vec<Site>,
-    /// The loops, by position, that run often.
-    often: BTreeSet<usize>,
     pub(super) passes: Passes,
-    /// Whether it pays when it is entered.
-    pub(super) pays: bool,
+    /// Whether it looks when it is entered.
+    pub(super) looks: bool,
 }
 
 impl Called {
-    /// The calls that are paid for where they are.
-    pub(super) fn paid_calls(&self) -> impl Iterator<Item = Paid> {
-        let paid = self.sites.iter().filter(|site| site.is_paid());
-        paid.map(|site| Paid {
-            position: site.position,
-            operators: site.operators,
-            is_frequent: !self.is_rare(site.ran),
-        })
-    }
-
-    /// Whether the loop at `position` of `operators` is written several times, so that
-    /// not each of its rounds has to be counted.
-    pub(super) fn is_copied(&self, position: usize, operators: &[Operator<'_>]) -> bool {
-        let mut depth = 1;
-        let body = operators.iter().skip(position + 1).take(SHORT);
-        let end = body.take_while(|operator| !matches!(operator, Operator::Loop { .. }));
-        self.often.contains(&position)
-            // What climbs must do so in each round.
-            && !self.passes.climbing.contains_key(&position)
-            && end.into_iter().any(|operator| {
-                match operator {
-                    Operator::Block { .. } | Operator::If { .. } => depth += 1,
-                    Operator::End => depth -= 1,
-                    _ => {}
-                }
-                depth == 0
-            })
-    }
-
-    /// Finds rounds that need not be counted.
-    fn climb(&mut self, body: &FunctionBody<'_>) -> Result<(), Error> {
-        let heads: Vec<usize> = {
-            let loops = self
-                .passes
-                .loops
-                .keys()
-                .filter(|head| self.often.contains(head));
-            loops.copied().collect()
-        };
-        if heads.is_empty() || self.passes.rounds.len() < MANY {
-            return Ok(());
-        }
-        let operators: Vec<Operator<'_>> = body
-            .get_operators_reader()?
-            .into_iter()
-            .collect::<Result<_, _>>()?;
-        let mut locals = self.params;
-        for local in body.get_locals_reader()? {
-            locals = locals.saturating_add(local?.0);
-        }
-        let at_heads = counted_at_heads(&operators)?;
-        for head in heads {
-            if !at_heads.contains(&head) {
-                let back = climbs(&operators, head, locals)?;
-                self.passes.climb(head, &back);
-            }
-        }
-        Ok(())
+    /// The calls, by position, that look where they are made.
+    pub(super) fn looking_calls(&self) -> BTreeSet<usize> {
+        let looking = self.sites.iter().filter(|site| site.looks());
+        looking.map(|site| site.position).collect()
     }
 
     /// Whether what ran so often is little of what the function does.
@@ -153,51 +96,36 @@ struct Site {
     /// Which of its operators does.
     position: usize,
     /// The function, or, counted on from the last function, the kind that it is
-    /// of; nothing if it may be any, or the host's.
+    /// of; nothing if it may be any, or the host's, which may call back.
     callee: Option<usize>,
     /// How often it did.
     ran: u64,
-    /// Whether it is on a circle of calls that nothing else of is paid for.
+    /// Whether it is on a circle of calls in which nothing else looks.
     on_circle: bool,
-    /// The operators that are paid for here, if any are.
-    operators: u32,
+    /// Whether it looks for what is called.
+    for_callee: bool,
 }
 
 impl Site {
-    fn is_paid(&self) -> bool {
-        self.on_circle || self.operators > 0
+    fn looks(&self) -> bool {
+        self.on_circle || self.for_callee || self.callee.is_none()
     }
-}
-
-/// A call that is paid for where it is.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Paid {
-    pub(super) position: usize,
-    /// What is paid for.
-    pub(super) operators: u32,
-    /// Whether it is made often.
-    pub(super) is_frequent: bool,
 }
 
 /// How seldom a call is made that costs little enough, in calls of the caller.
 const RARE: u64 = 16;
 
-/// How often a loop is written that runs often.
-pub(super) const COPIES: u32 = 4;
+/// Bytes, and elements of tables, that are worth a look: they are copied at least four
+/// times as fast as operators are executed.
+pub(super) const LARGE: i64 = 1 << 12;
 
-/// Operators of such a loop, at the most.
-const SHORT: usize = 100;
+/// What copying counts as where it is too little for a look, in operators.
+const BULK: u32 = 1 << 10;
 
-/// Operators that pay for a call of the host.
-const HOST: u32 = 1 << 16;
-
-/// What copying less counts as that nothing else is paid for, in operators.
-pub(super) const BULK: u32 = 1 << 9;
-
-/// Operators of a function that are worth a payment.
+/// Operators of a function that are worth a look.
 const WORTH: u64 = 512;
 
-/// Operators that are not worth a payment.
+/// Operators that are not worth a look.
 const CHEAP: u32 = 256;
 
 impl Graph {
@@ -219,8 +147,10 @@ impl Graph {
                     for import in section.into_imports() {
                         match import?.ty {
                             TypeRef::Func(_) | TypeRef::FuncExact(_) => graph.imports += 1,
-                            TypeRef::Global(_) => graph.globals += 1,
-                            TypeRef::Memory(ty) => graph.widths.memories.push(ty.memory64),
+                            TypeRef::Memory(ty) => {
+                                graph.imported_memories += 1;
+                                graph.widths.memories.push(ty.memory64);
+                            }
                             TypeRef::Table(ty) => graph.widths.tables.push(ty.table64),
                             _ => {}
                         }
@@ -245,7 +175,6 @@ impl Graph {
                         });
                     }
                 }
-                Payload::GlobalSection(section) => graph.globals += section.count(),
                 Payload::CodeSectionEntry(body) => bodies.push(body),
                 _ => {}
             }
@@ -253,16 +182,15 @@ impl Graph {
         graph.find_sites(&bodies, counts)?;
         let entered = graph.functions.iter().map(|function| function.entered);
         graph.seldom = entered.sum::<u64>() >> 14;
-        graph.charge(&bodies)?;
-        // What pays anyway breaks circles that others paid for.
+        graph.place(&bodies)?;
+        // What looks anyway breaks circles that others looked in.
         graph.forget_sites();
-        graph.charge(&bodies)?;
-        graph.charge_circles();
+        graph.place(&bodies)?;
         Ok(graph)
     }
 
-    /// Finds who pays.
-    fn charge(&mut self, bodies: &[FunctionBody<'_>]) -> Result<(), Error> {
+    /// Finds who looks.
+    fn place(&mut self, bodies: &[FunctionBody<'_>]) -> Result<(), Error> {
         for node in self.break_circles() {
             match bodies.get(node) {
                 Some(body) => self.measure(node, body)?,
@@ -272,36 +200,18 @@ impl Graph {
         Ok(())
     }
 
-    /// Forgets which calls are paid for where they are, but those of the host.
+    /// Forgets which calls look where they are made, but those of the host.
     fn forget_sites(&mut self) {
-        let sites = self
-            .functions
-            .iter_mut()
-            .flat_map(|function| &mut function.sites);
-        for site in sites {
+        let functions = self.functions.iter_mut();
+        for site in functions.flat_map(|function| &mut function.sites) {
             site.on_circle = false;
-            if site.callee.is_some() {
-                site.operators = 0;
-            }
-        }
-    }
-
-    /// Has calls on circles pay for what they lead to, now that it is known.
-    fn charge_circles(&mut self) {
-        for function in 0..self.functions.len() {
-            for index in 0..self.functions[function].sites.len() {
-                let site = &self.functions[function].sites[index];
-                if let (true, Some(callee)) = (site.on_circle, site.callee) {
-                    self.functions[function].sites[index].operators = self.cost_of(callee);
-                }
-            }
+            site.for_callee = false;
         }
     }
 
     /// Notes where functions call, and how often they did.
     fn find_sites(&mut self, bodies: &[FunctionBody<'_>], counts: &[u32]) -> Result<(), Error> {
         let mut stretches = counts.iter().copied().map(u64::from);
-        let often = counts.iter().copied().map(u64::from).sum::<u64>() >> 16;
         let (imports, indirect, kinds) = (self.imports, &self.indirect, bodies.len());
         for (function, body) in self.functions.iter_mut().zip(bodies) {
             let mut ran = stretches.next().unwrap_or_default();
@@ -323,34 +233,26 @@ impl Graph {
                         callee,
                         ran,
                         on_circle: false,
-                        // It may call back, or do anything.
-                        operators: if callee.is_none() { HOST } else { 0 },
+                        for_callee: false,
                     });
                 }
-                let before = ran;
                 if begins_stretch(&operator) {
                     ran = stretches.next().unwrap_or_default();
-                }
-                if let Operator::Loop { .. } = operator
-                    && ran > before.saturating_mul(2)
-                    && ran >= often
-                {
-                    function.often.insert(position);
                 }
             }
         }
         Ok(())
     }
 
-    /// Has something paid for in each circle of calls, preferring what ran
-    /// seldom. Gives the functions, and then the kinds, in an order in which those
-    /// that are not paid for at a call come before their callers.
+    /// Has something look in each circle of calls, preferring what ran seldom. Gives
+    /// the functions, and then the kinds, in an order in which those that are called
+    /// without a look come before their callers.
     fn break_circles(&mut self) -> Vec<usize> {
         let mut ways = self.ways();
         let count = self.functions.len() + self.indirect.kinds.len();
-        // Nothing goes on unpaid through what pays already.
-        let pays = |function: usize| self.functions.get(function).is_some_and(|f| f.pays);
-        ways.retain(|way| !pays(way.from));
+        // Nothing goes on unseen through what looks already.
+        let looks = |function: usize| self.functions.get(function).is_some_and(|f| f.looks);
+        ways.retain(|way| !looks(way.from));
         let mut led = vec![Vec::new(); count + self.functions.len()];
         for way in &ways {
             led[way.from].push(way.to);
@@ -358,7 +260,7 @@ impl Graph {
         let mut order = Order::new(&led);
         ways.sort_by_key(|way| std::cmp::Reverse((way.ran, way.from < count)));
         for Way { from, to, ran } in ways {
-            // It costs nothing that what never ran pays.
+            // It costs nothing that what never ran looks.
             let is_taken = match ran {
                 0 => order.take_forward(from, to),
                 _ => order.take(from, to),
@@ -367,7 +269,7 @@ impl Graph {
                 continue;
             }
             if from < count {
-                self.functions[from].pays = true;
+                self.functions[from].looks = true;
                 continue;
             }
             for site in &mut self.functions[from - count].sites {
@@ -399,7 +301,7 @@ impl Graph {
         }
         for (kind, Kind { members, .. }) in self.indirect.kinds.iter().enumerate() {
             for member in members {
-                // There is no place to pay at, and no circle without others.
+                // There is no place to look at, and no circle without others.
                 calls.insert((self.functions.len() + kind, *member), u64::MAX);
             }
         }
@@ -415,26 +317,24 @@ impl Graph {
     }
 
     /// Finds how long the passes of `function` are, after those of what it calls,
-    /// and whether its callers can pay for them.
+    /// and whether its callers can do without a look for them.
     fn measure(&mut self, function: usize, body: &FunctionBody<'_>) -> Result<(), Error> {
         let mut called = self.functions[function].clone();
         called.passes = self.passes(&called, body)?;
-        called.climb(body)?;
         if called.entered <= self.seldom || called.work / called.entered >= WORTH {
-            called.pays |= called.passes.for_callers() > CHEAP;
-        } else if called.passes.for_callers() > CHEAP {
+            called.looks |= called.passes.longest > CHEAP;
+        } else if called.passes.longest > CHEAP {
             // What makes them long may be what is seldom called.
             for index in 0..called.sites.len() {
                 let site = &called.sites[index];
                 let cost = site.callee.map_or(0, |callee| self.cost_of(callee));
                 if cost > CHEAP && called.is_rare(site.ran) {
-                    called.sites[index].operators = cost;
+                    called.sites[index].for_callee = true;
                 }
             }
             called.passes = self.passes(&called, body)?;
-            called.climb(body)?;
         }
-        called.pays |= !called.passes.is_free();
+        called.looks |= !called.passes.is_free();
         self.functions[function] = called;
         Ok(())
     }
@@ -447,7 +347,7 @@ impl Graph {
             position += 1;
             match (site, operator) {
                 (Some(site), _) => match site.callee {
-                    Some(callee) if !site.is_paid() => CALL + self.cost_of(callee),
+                    Some(callee) if !site.looks() => CALL + self.cost_of(callee),
                     _ => CALL,
                 },
                 (None, Operator::Block { .. } | Operator::Loop { .. }) => 0,
@@ -461,7 +361,7 @@ impl Graph {
     /// What a call of a function costs its caller.
     fn cost_of(&self, index: usize) -> u32 {
         match self.functions.get(index) {
-            Some(function) if !function.pays => function.passes.for_callers(),
+            Some(function) if !function.looks => function.passes.longest,
             Some(_) => 0,
             None => self.indirect.kinds[index - self.functions.len()].cost,
         }

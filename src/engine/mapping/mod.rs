@@ -50,6 +50,7 @@ mod pagemap;
 mod reservation;
 #[cfg(unix)]
 mod space;
+mod stop;
 mod store;
 mod trusted;
 #[cfg(unix)]
@@ -77,6 +78,7 @@ pub(crate) use heap::{keep_all, use_large_pages};
 pub(crate) use reservation::Reservation;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 pub(crate) use space::can_reserve;
+pub(crate) use stop::StopWord;
 pub(crate) use store::MappedStore;
 pub(crate) use trusted::{Trusted, module_unchecked};
 

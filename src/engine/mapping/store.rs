@@ -1,8 +1,8 @@
 //! A store and the address space that its memories live in.
 
-use super::{Contents, Memories, PAGE, Reservation, reservation::most};
+use super::{Contents, Memories, PAGE, Reservation, StopWord, reservation::most};
 use crate::{Error, ErrorKind};
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 use wasmi::{
     AsContext, AsContextMut, CallHook, Memory, MemoryType, Store, StoreContext, StoreContextMut,
 };
@@ -13,6 +13,8 @@ pub(crate) struct MappedStore<T> {
     // First, so that it is dropped before the addresses it uses.
     store: Store<T>,
     reservation: Reservation,
+    /// What a guest that is bounded looks at. After the store, as the reservation is.
+    stop: Option<Arc<StopWord>>,
     /// The store's memories, once made.
     memories: Vec<Placed>,
     /// Whether it was tried to make them: even a failed attempt may have lent
@@ -35,6 +37,7 @@ impl<T> MappedStore<T> {
         Self {
             store,
             reservation,
+            stop: None,
             memories: Vec::new(),
             is_used: false,
         }
@@ -73,6 +76,7 @@ impl<T> MappedStore<T> {
     pub(crate) fn into_parts(self) -> (T, Reservation) {
         // The store is gone when this returns.
         let data = self.store.into_data();
+        drop(self.stop);
         (data, self.reservation)
     }
 
@@ -109,6 +113,27 @@ impl<T> MappedStore<T> {
             self.memories.push(placed);
         }
         Ok(self.made())
+    }
+
+    /// Makes the memory that a bounded guest looks at, which begins with the
+    /// [word](Self::stop).
+    ///
+    /// # Errors
+    ///
+    /// When there is no address space for it, the store's limiter refuses, or the
+    /// store has one.
+    pub(crate) fn make_stop(&mut self) -> Result<Memory, Error> {
+        if self.stop.is_some() {
+            return Err(failed("there is a word to stop it already", None));
+        }
+        let (word, memory) = StopWord::in_store(&mut self.store)?;
+        self.stop = Some(Arc::new(word));
+        Ok(memory)
+    }
+
+    /// The word that a bounded guest looks at.
+    pub(crate) fn stop(&self) -> Option<&Arc<StopWord>> {
+        self.stop.as_ref()
     }
 
     /// The memories that were made.

@@ -7,9 +7,9 @@ use super::{
     way::Way,
 };
 use dormouse::conformance::Engine;
-use dormouse_snapshot::{CapturedMemory, Entry, TICK};
+use dormouse_snapshot::{CapturedMemory, Entry, STOP, TICK};
 use std::collections::{BTreeMap, HashMap};
-use wasmi::{Extern, ExternType, Func, Instance, Module, Store, Val};
+use wasmi::{Extern, ExternType, Func, Instance, Memory, MemoryType, Module, Store, Val};
 
 /// What a module that was split imports to load its other part.
 const LOAD: (&str, &str) = ("dormouse", "load");
@@ -234,6 +234,10 @@ impl<'k> World<'k> {
         for import in module.imports() {
             let key = (import.module().to_owned(), import.name().to_owned());
             let found = match import.ty() {
+                ExternType::Memory(_) if (import.module(), import.name()) == STOP => {
+                    let page = MemoryType::new(1, Some(1));
+                    Memory::new(&mut self.store, page).ok().map(Extern::from)
+                }
                 ExternType::Memory(ty) if key.0 == "dormouse" => {
                     host::memory(&mut self.store, &key.1, *ty, memories)
                 }
