@@ -320,3 +320,107 @@ fn compare_with(wasm: &[u8], what: &str, claim: &[u32]) -> u32 {
     }
     compared
 }
+
+/// Operators that go on by so many bytes, as they are numbered.
+const FORWARD: u8 = 32;
+/// Goes to where the next byte says.
+const JUMP: u8 = FORWARD;
+/// Goes seven bytes back.
+const BACK: u8 = JUMP + 1;
+const END: u8 = BACK + 1;
+
+/// An interpreter of `program`, which is repeated without end.
+fn interpreter(program: &[u8; 256]) -> Vec<u8> {
+    let handlers: String = (1..=FORWARD)
+        .map(|step| {
+            format!(
+                "(local.set $sum (i32.add (i32.mul (local.get $sum) (i32.const 3)) (i32.const {step})))
+                 (local.set $pc (i32.add (local.get $pc) (i32.const {step}))) (br $next))"
+            )
+        })
+        .collect();
+    let data: String = program.iter().map(|byte| format!("\\{byte:02x}")).collect();
+    let depths: String = (0..=END).map(|depth| format!(" {depth}")).collect();
+    let blocks = "(block ".repeat(usize::from(END) + 1);
+    let at = "(i32.load8_u (i32.and (local.get $pc) (i32.const 255)))";
+    let after = "(i32.load8_u offset=1 (i32.and (local.get $pc) (i32.const 255)))";
+    wat::parse_str(format!(
+        "(module (memory 1) (data (i32.const 0) \"{data}{data}\")
+            (func (export \"run\") (param $pc i32) (result i32) (local $sum i32)
+                (loop $next {blocks} (br_table{depths} {at}))
+                    {handlers}
+                    (local.set $pc {after}) (br $next))
+                    (local.set $pc (i32.sub (local.get $pc) (i32.const 7))) (br $next)))
+                (local.get $sum)))"
+    ))
+    .expect("it parses")
+}
+
+#[test]
+fn rounds_that_climb_do_not_look() {
+    let count = |wasm: &[u8], what: &str| {
+        let names = names(wasm);
+        names.iter().filter(|operator| *operator == what).count()
+    };
+    let wasm = interpreter(&[0; 256]);
+    let bounded = bound(&wasm, &[]).expect("it is bounded").module;
+    // The bits that are looked at, where it goes forward.
+    let masks = count(&bounded, "I32And") - count(&wasm, "I32And");
+    assert_eq!(masks, usize::from(FORWARD));
+}
+
+/// The names of all operators of `wasm`.
+fn names(wasm: &[u8]) -> Vec<String> {
+    let mut names = Vec::new();
+    for payload in wasmparser::Parser::new(0).parse_all(wasm) {
+        if let wasmparser::Payload::CodeSectionEntry(body) = payload.expect("valid") {
+            for operator in body.get_operators_reader().expect("valid") {
+                names.push(format!("{:?}", operator.expect("valid")));
+            }
+        }
+    }
+    names
+}
+
+#[test]
+fn interpreters_give_what_they_did() {
+    let mut program = [0; 256];
+    for (at, byte) in program.iter_mut().enumerate() {
+        *byte = (at * 7 % usize::from(FORWARD)) as u8;
+    }
+    program[200..].fill(END);
+    let wasm = interpreter(&program);
+    let bounded = bound(&wasm, &[]).expect("it is bounded").module;
+    for start in 0..200 {
+        let start = [Val::I32(start)];
+        let (plain, _) = run(&wasm, "run", &start, 0);
+        assert!(plain.contains("I32"), "{plain}");
+        assert_eq!(run(&bounded, "run", &start, u32::MAX).0, plain);
+    }
+}
+
+#[test]
+fn no_program_of_an_interpreter_keeps_it_from_asking() {
+    // Each leaves out the bytes at which there is a look, if it can.
+    let forward = [0; 256];
+    let long = [FORWARD - 1; 256];
+    let mut jumps = [0; 256];
+    (jumps[254], jumps[255]) = (JUMP, 17);
+    let mut short = [JUMP; 256];
+    (short[17], short[18]) = (JUMP, 17);
+    let mut back = [0; 256];
+    back[40] = BACK;
+    for (what, program) in [
+        ("forward", forward),
+        ("long", long),
+        ("jumps", jumps),
+        ("short", short),
+        ("back", back),
+    ] {
+        let bounded = bound(&interpreter(&program), &[]).expect("it is bounded");
+        for start in [17, -30, i32::MAX - 5] {
+            let (ended, _) = run(&bounded.module, "run", &[Val::I32(start)], 1000);
+            assert!(ended.contains("stopped"), "{what}: {ended}");
+        }
+    }
+}

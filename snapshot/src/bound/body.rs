@@ -2,6 +2,7 @@
 
 use super::{
     Bound,
+    climb::Climb,
     graph::{Called, LARGE},
     paths::looks_at_heads,
 };
@@ -140,8 +141,18 @@ impl Looker {
         self.stretches.push(Some(self.stretch));
     }
 
-    /// Goes back to the loop that has its `$ask` at `depth`.
-    fn go_back(&mut self, depth: u32) {
+    /// Goes back to the loop that has its `$ask` at `depth`; without a look while what
+    /// climbs has not come to where there is one.
+    fn go_back(&mut self, depth: u32, climb: Option<Climb>) {
+        if let Some(climb) = climb {
+            self.emit(&[
+                I::LocalGet(climb.local),
+                I::I32Const(climb.mask().cast_signed()),
+                I::I32And,
+                I::BrIf(depth + 1),
+            ]);
+            self.stretches.push(Some(self.stretch));
+        }
         self.word();
         self.emit(&[I::I32Eqz, I::BrIf(depth + 1)]);
         self.stretches.push(None);
@@ -184,10 +195,11 @@ impl Looker {
                 (None, Operator::MemoryGrow { .. } | Operator::TableGrow { .. }) => self.look(),
                 _ => {}
             }
+            let climb = called.passes.climbs.get(&position).copied();
             match operator {
                 Operator::Br { relative_depth } => {
                     match labels.find(*relative_depth) {
-                        (depth, Label::Looking) => self.go_back(depth),
+                        (depth, Label::Looking) => self.go_back(depth, climb),
                         (depth, Label::Plain) => self.emit(&[I::Br(depth)]),
                     }
                     continue;
@@ -197,7 +209,7 @@ impl Looker {
                         (depth, Label::Looking) => {
                             self.emit(&[I::If(BlockType::Empty)]);
                             self.stretches.push(Some(self.stretch));
-                            self.go_back(depth + 1);
+                            self.go_back(depth + 1, climb);
                             self.emit(&[I::End]);
                         }
                         (depth, Label::Plain) => self.emit(&[I::BrIf(depth)]),

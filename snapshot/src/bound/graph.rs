@@ -1,9 +1,10 @@
 //! Who calls whom, and who looks on being entered.
 
 use super::{
+    climb::{Climb, MANY, climbs},
     indirect::{Indirect, Kind},
     order::Order,
-    paths::{CALL, Passes, passes},
+    paths::{CALL, Passes, looks_at_heads, passes},
 };
 use crate::{Error, cover::begins_stretch};
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,6 +75,31 @@ impl Called {
     pub(super) fn looking_calls(&self) -> BTreeSet<usize> {
         let looking = self.sites.iter().filter(|site| site.looks());
         looking.map(|site| site.position).collect()
+    }
+
+    /// Finds rounds that need no look.
+    fn climb(&mut self, body: &FunctionBody<'_>) -> Result<(), Error> {
+        let loops = std::mem::take(&mut self.passes.brief);
+        if !loops.values().any(|brief| brief.len() >= MANY) {
+            return Ok(());
+        }
+        let operators: Vec<Operator<'_>> = body
+            .get_operators_reader()?
+            .into_iter()
+            .collect::<Result<_, _>>()?;
+        let mut locals = self.params;
+        for local in body.get_locals_reader()? {
+            locals = locals.saturating_add(local?.0);
+        }
+        let heads = looks_at_heads(&operators)?;
+        for (head, brief) in loops {
+            if brief.len() >= MANY && heads.binary_search(&head).is_err() {
+                let mut back = climbs(&operators, head, locals)?;
+                back.retain(|position, _| brief.contains(position));
+                self.passes.climbs.extend(Climb::of(back));
+            }
+        }
+        Ok(())
     }
 
     /// Whether what ran so often is little of what the function does.
@@ -334,6 +360,7 @@ impl Graph {
             }
             called.passes = self.passes(&called, body)?;
         }
+        called.climb(body)?;
         called.looks |= !called.passes.is_free();
         self.functions[function] = called;
         Ok(())

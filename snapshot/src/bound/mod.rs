@@ -10,7 +10,9 @@
 //! functions that it calls and that don't look themselves. `paths` finds how long it
 //! can be at the most. Whatever a function does is a pass, and rounds of its loops.
 //!
-//! - Going back in a loop looks.
+//! - Going back in a loop looks. Where an interpreter goes on to the next operator of
+//!   the program that it runs, what points there grows, and one round of some looks
+//!   (`climb`).
 //! - Calls of the host look where they are made, and so do calls through tables
 //!   that others fill. A call through the module's own tables may lead to any
 //!   function of its type that the module refers to (`indirect`).
@@ -35,6 +37,7 @@
 //! the module defines shift by one.
 
 mod body;
+mod climb;
 mod graph;
 mod indirect;
 mod order;

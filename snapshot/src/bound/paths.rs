@@ -1,11 +1,15 @@
 //! How long a pass of a function can be.
 
-use super::FREE;
-use std::collections::BTreeSet;
+use super::{FREE, climb::Climb};
+use std::collections::{BTreeMap, BTreeSet};
 use wasmparser::{BinaryReaderError, BlockType, Operator};
 
 /// A pass that grows longer than this looks in its middle.
 pub(super) const STRETCH: u32 = 1 << 20;
+
+/// Operators of a round that may go without a look, if there are few such rounds, one
+/// after the other.
+const BRIEF: u32 = 1 << 11;
 
 /// What a call costs besides the work of what is called.
 pub(super) const CALL: u32 = 8;
@@ -19,17 +23,30 @@ pub(super) struct Passes {
     pub(super) loops: BTreeSet<usize>,
     /// The operators, by position, before which [`STRETCH`] operators were done.
     pub(super) looks_at: Vec<usize>,
+    /// For each loop, by position, what goes back to it after a brief round.
+    pub(super) brief: BTreeMap<usize, BTreeSet<usize>>,
+    /// The branches back, by position, that don't look while a variable
+    /// [climbs](super::climb).
+    pub(super) climbs: BTreeMap<usize, Climb>,
 }
 
 impl Passes {
-    /// Notes a branch from so far.
-    fn branch(&mut self, frame: Option<&mut Frame>, far: Far) {
-        let Some(frame) = frame.filter(|_| far.is_some()) else {
+    /// Notes a branch from `position`, which is so far.
+    fn branch(&mut self, frame: Option<&mut Frame>, position: usize, far: Far) {
+        let (Some(frame), Some(after)) = (frame, far) else {
             return;
         };
-        match frame.head {
-            Some(head) => _ = self.loops.insert(head),
-            None => frame.end = frame.end.max(far),
+        let Some((head, before)) = frame.head else {
+            frame.end = frame.end.max(far);
+            return;
+        };
+        self.loops.insert(head);
+        // All ways here lead over the head, so the longest does.
+        if after
+            .checked_sub(before)
+            .is_some_and(|round| round <= BRIEF)
+        {
+            self.brief.entry(head).or_default().insert(position);
         }
     }
 
@@ -46,8 +63,8 @@ type Far = Option<u32>;
 /// An open block.
 #[derive(Default)]
 struct Frame {
-    /// Of a loop that is reached, where it is.
-    head: Option<usize>,
+    /// Of a loop that is reached, where it is, and how far its head.
+    head: Option<(usize, u32)>,
     /// How far its end is, as far as known.
     end: Far,
     /// How far it is to the `else`, of an `if` that has none yet.
@@ -94,7 +111,7 @@ pub(super) fn passes<'a>(
         let mut branch = |depth: u32| {
             let frame = frames.len().checked_sub(1 + depth as usize);
             let frame = frame.and_then(|at| frames.get_mut(at));
-            passes.branch(frame, far);
+            passes.branch(frame, position, far);
         };
         match operator {
             Operator::Br { relative_depth } => {
@@ -115,7 +132,7 @@ pub(super) fn passes<'a>(
             | Operator::ReturnCallIndirect { .. } => far = None,
             Operator::Block { .. } => frames.push(Frame::default()),
             Operator::Loop { .. } => frames.push(Frame {
-                head: far.map(|_| position),
+                head: far.map(|far| (position, far)),
                 ..Frame::default()
             }),
             Operator::If { .. } => frames.push(Frame {
