@@ -25,13 +25,14 @@ struct Watch {
 
 struct Running {
     words: Vec<Arc<StopWord>>,
-    has_thread: bool,
+    /// The process that has the thread, if any has: a fork of it has none.
+    process: Option<u32>,
 }
 
 static WATCH: Watch = Watch {
     running: Mutex::new(Running {
         words: Vec::new(),
-        has_thread: false,
+        process: None,
     }),
     period: Condvar::new(),
 };
@@ -59,7 +60,7 @@ impl Watch {
                 word.set();
             }
         }
-        running.has_thread = false;
+        running.process = None;
     }
 }
 
@@ -74,12 +75,13 @@ impl Watched {
     /// When there is no thread for it.
     pub(crate) fn begin(word: &Arc<StopWord>) -> io::Result<Self> {
         let mut running = WATCH.lock();
-        if !running.has_thread {
+        let process = std::process::id();
+        if running.process != Some(process) {
             thread::Builder::new()
                 .name("dormouse-watch".to_owned())
-                .stack_size(64 << 10)
+                .stack_size(128 << 10)
                 .spawn(|| WATCH.work())?;
-            running.has_thread = true;
+            running.process = Some(process);
         }
         running.words.push(word.clone());
         Ok(Self(word.clone()))

@@ -98,6 +98,8 @@ def test_a_fork_goes_on(app):
             assert session.run("x += 1; print(x)").stdout == "6\n"
             with dormouse.Session() as other:
                 assert other.run("print(3)").stdout == "3\n"
+            # What ends it in time is the child's own, too.
+            assert session.run("while True: pass", timeout=0.2).limit == "deadline"
 
         for _ in range(3):
             assert in_child(child) == 0
