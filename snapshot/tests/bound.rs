@@ -331,6 +331,11 @@ const END: u8 = BACK + 1;
 
 /// An interpreter of `program`, which is repeated without end.
 fn interpreter(program: &[u8; 256]) -> Vec<u8> {
+    interpreter_and(program, "")
+}
+
+/// The same, `$run`, and another function.
+fn interpreter_and(program: &[u8; 256], another: &str) -> Vec<u8> {
     let handlers: String = (1..=FORWARD)
         .map(|step| {
             format!(
@@ -346,7 +351,8 @@ fn interpreter(program: &[u8; 256]) -> Vec<u8> {
     let after = "(i32.load8_u offset=1 (i32.and (local.get $pc) (i32.const 255)))";
     wat::parse_str(format!(
         "(module (memory 1) (data (i32.const 0) \"{data}{data}\")
-            (func (export \"run\") (param $pc i32) (result i32) (local $sum i32)
+            {another}
+            (func $run (export \"run\") (param $pc i32) (result i32) (local $sum i32)
                 (loop $next {blocks} (br_table{depths} {at}))
                     {handlers}
                     (local.set $pc {after}) (br $next))
@@ -423,4 +429,18 @@ fn no_program_of_an_interpreter_keeps_it_from_asking() {
             assert!(ended.contains("stopped"), "{what}: {ended}");
         }
     }
+}
+
+/// Each call of the interpreter goes over the bytes between two looks.
+#[test]
+fn many_short_programs_are_stopped() {
+    let mut program = [0; 256];
+    program[..8].fill(END);
+    let calls = "(drop (call $run (i32.const 32)))".repeat(20_000);
+    let all = format!("(func (export \"all\") {calls})");
+    let bounded = bound(&interpreter_and(&program, &all), &[]);
+    let bounded = bounded.expect("it is bounded").module;
+    let (ended, ticks) = run(&bounded, "all", &[], u32::MAX);
+    assert_eq!(ended, "[]");
+    assert!(ticks >= 20_000, "{ticks}");
 }

@@ -77,12 +77,14 @@ impl Called {
         looking.map(|site| site.position).collect()
     }
 
-    /// Finds rounds that need no look.
+    /// Finds rounds that need no look, in one loop: with others around it or within,
+    /// as many as each has would come together.
     fn climb(&mut self, body: &FunctionBody<'_>) -> Result<(), Error> {
-        let loops = std::mem::take(&mut self.passes.brief);
-        if !loops.values().any(|brief| brief.len() >= MANY) {
+        let loops = std::mem::take(&mut self.passes.brief).into_iter();
+        let most = loops.max_by_key(|(_, brief)| brief.len());
+        let Some((head, brief)) = most.filter(|(_, brief)| brief.len() >= MANY) else {
             return Ok(());
-        }
+        };
         let operators: Vec<Operator<'_>> = body
             .get_operators_reader()?
             .into_iter()
@@ -91,13 +93,10 @@ impl Called {
         for local in body.get_locals_reader()? {
             locals = locals.saturating_add(local?.0);
         }
-        let heads = looks_at_heads(&operators)?;
-        for (head, brief) in loops {
-            if brief.len() >= MANY && heads.binary_search(&head).is_err() {
-                let mut back = climbs(&operators, head, locals)?;
-                back.retain(|position, _| brief.contains(position));
-                self.passes.climbs.extend(Climb::of(back));
-            }
+        if looks_at_heads(&operators)?.binary_search(&head).is_err() {
+            let mut back = climbs(&operators, head, locals)?;
+            back.retain(|position, _| brief.contains(position));
+            self.passes.climbs = Climb::of(back);
         }
         Ok(())
     }

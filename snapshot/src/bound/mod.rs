@@ -1,8 +1,10 @@
 //! Giving the host the say over how long a guest runs.
 //!
 //! A bounded module looks at a word of its host's again and again, whatever it does:
-//! the first of the imported memory [`STOP`], which nothing else in the module names. When that is not zero, it makes it zero and calls the imported function
-//! [`TICK`]; when that fails, the run is over. Counting what is done, as metering does, would cost more.
+//! the first of the imported memory [`STOP`], which nothing else in the module names.
+//! When that is not zero, it makes it zero and calls the imported function [`TICK`];
+//! when that fails, the run is over. Counting what is done, as metering does, would cost
+//! more.
 //!
 //! # Where it looks
 //!
@@ -12,7 +14,7 @@
 //!
 //! - Going back in a loop looks. Where an interpreter goes on to the next operator of
 //!   the program that it runs, what points there grows, and one round of some looks
-//!   (`climb`).
+//!   (`climb`): in one loop of a function, which looks when it is entered.
 //! - Calls of the host look where they are made, and so do calls through tables
 //!   that others fill. A call through the module's own tables may lead to any
 //!   function of its type that the module refers to (`indirect`).

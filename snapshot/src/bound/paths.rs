@@ -52,7 +52,8 @@ impl Passes {
 
     /// Whether callers need not look for them.
     pub(super) fn is_free(&self) -> bool {
-        self.longest <= FREE && self.looks_at.is_empty()
+        // What climbs does more than a pass without a look.
+        self.longest <= FREE && self.looks_at.is_empty() && self.climbs.is_empty()
     }
 }
 
