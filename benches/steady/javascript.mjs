@@ -1,6 +1,6 @@
 // Programs that compute. `compare.py` says when each is to run, and takes the time.
 import * as std from 'std';
-const ROUNDS = 50;
+const ROUNDS = Number(scriptArgs[1] ?? 50);
 const works = {
   fib() { const fib = (n) => (n < 2 ? n : fib(n - 1) + fib(n - 2)); return fib(13); },
   loops() { let sum = 0; for (let i = 0; i < 4000; i++) sum = (sum + i * 3) & 0xffff; return sum; },
