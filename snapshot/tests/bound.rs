@@ -169,6 +169,27 @@ const HOSTILE: &[(&str, &str)] = &[
     ("a budget of its own",
      "(global (mut i32) (i32.const 5))
       (func (export \"run\") (loop (global.set 0 (i32.const 2147483647)) (br 0)))"),
+    ("a look before",
+     "(func $r (param i32) (if (local.get 0) (then (call $r (i32.const 0)))))
+      (func (export \"run\") (call $r (i32.const 0)) (loop $a (br $a)))"),
+    ("a look on another way",
+     "(func $r (param i32) (if (local.get 0) (then (call $r (i32.const 0)))))
+      (func (export \"run\") (loop $a
+        (block $b (br_if $b (i32.const 1)) (call $r (i32.const 0)))
+        (if (i32.const 0) (then (call $r (i32.const 0))) (else (br $a)))
+        (br $a)))"),
+    ("a look around",
+     "(func $r (param i32) (if (local.get 0) (then (call $r (i32.const 0)))))
+      (func (export \"run\") (loop $a (call $r (i32.const 0))
+        (block $c (loop $b (br_if $c (i32.const 0)) (br_if $b (i32.const 1)))) (br $a)))"),
+    ("a look in what ends",
+     "(func (export \"run\") (local i32) (loop $a
+        (loop $b (br_if $b (local.get 0))) (block (drop (memory.grow (i32.const 0)))) (loop $c (br $c)) (br $a)))
+      (memory 1)"),
+    ("a table that is empty",
+     "(table 1 funcref) (type $t (func (param i64)))
+      (func (export \"run\") (loop $a (if (i32.const 0)
+        (then (call_indirect (type $t) (i64.const 0) (i32.const 0)))) (br $a)))"),
     ("large fills",
      "(memory 64) (func (export \"run\")
         (loop (memory.fill (i32.const 0) (i32.const 0) (i32.const 4194304)) (br 0)))"),

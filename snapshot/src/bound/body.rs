@@ -7,9 +7,9 @@ use super::{
     paths::looks_at_heads,
 };
 use crate::{cover::begins_stretch, instrument::count};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Range};
 use wasm_encoder::{
-    BlockType, Function, Instruction as I, MemArg, MemArgTarget, ValType,
+    BlockType, Function, Instruction as I, ValType,
     reencode::{self, Reencode},
 };
 use wasmparser::{FunctionBody, Operator};
@@ -27,6 +27,32 @@ struct Looker {
     stretch: u32,
     /// That of each stretch of this function after the first, if it is of one.
     stretches: Vec<Option<u32>>,
+}
+
+/// A function as it was.
+struct Original<'a> {
+    operators: &'a [Operator<'a>],
+    /// The loops that look at their heads.
+    heads: &'a [usize],
+    /// The calls that look.
+    calls: BTreeSet<usize>,
+    called: &'a Called,
+}
+
+/// Where the loop at `head` ends.
+fn end_of(operators: &[Operator<'_>], head: usize) -> usize {
+    let mut depth = 0;
+    for (position, operator) in operators.iter().enumerate().skip(head) {
+        match operator {
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => depth += 1,
+            Operator::End => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return position;
+        }
+    }
+    operators.len()
 }
 
 /// The body of the function `index`, of those that are defined.
@@ -69,7 +95,14 @@ pub(super) fn rewrite(
     if called.looks {
         looker.look();
     }
-    looker.all(bound, &operators, &heads, &called)?;
+    let original = Original {
+        operators: &operators,
+        heads: &heads,
+        calls: called.looking_calls(),
+        called: &called,
+    };
+    let mut labels = Labels(vec![Label::Plain]);
+    looker.write(bound, &original, 0..operators.len(), &mut labels)?;
     bound.stretch = looker.stretch + 1;
     bound.stretches.append(&mut looker.stretches);
     Ok(looker.function)
@@ -97,13 +130,7 @@ impl Looker {
 
     /// Leaves the host's word on the stack.
     fn word(&mut self) {
-        let start = MemArg {
-            offset: 0,
-            align: 2,
-            target: MemArgTarget::Memory(self.stop),
-            ordering: None,
-        };
-        self.emit(&[I::I32Const(0), I::I32Load(start)]);
+        self.emit(&[I::I32Const(0), I::I32Load(super::start(self.stop))]);
     }
 
     /// Asks the host if its word says so.
@@ -176,17 +203,19 @@ impl Looker {
         self.go_on();
     }
 
-    fn all(
+    /// Writes the operators of `range`.
+    fn write(
         &mut self,
         bound: &mut Bound,
-        operators: &[Operator<'_>],
-        heads: &[usize],
-        called: &Called,
+        original: &Original<'_>,
+        range: Range<usize>,
+        labels: &mut Labels,
     ) -> Result<(), reencode::Error> {
-        let mut labels = Labels(vec![Label::Plain]);
-        let calls: BTreeSet<usize> = called.looking_calls();
-        for (position, operator) in operators.iter().enumerate() {
-            if called.passes.looks_at.binary_search(&position).is_ok() || calls.contains(&position)
+        let passes = &original.called.passes;
+        for position in range {
+            let operator = &original.operators[position];
+            if passes.looks_at.binary_search(&position).is_ok()
+                || original.calls.contains(&position)
             {
                 self.look();
             }
@@ -195,25 +224,13 @@ impl Looker {
                 (None, Operator::MemoryGrow { .. } | Operator::TableGrow { .. }) => self.look(),
                 _ => {}
             }
-            let climb = called.passes.climbs.get(&position).copied();
             match operator {
                 Operator::Br { relative_depth } => {
-                    match labels.find(*relative_depth) {
-                        (depth, Label::Looking) => self.go_back(depth, climb),
-                        (depth, Label::Plain) => self.emit(&[I::Br(depth)]),
-                    }
+                    self.branch(original, position, labels.find(*relative_depth), false);
                     continue;
                 }
                 Operator::BrIf { relative_depth } => {
-                    match labels.find(*relative_depth) {
-                        (depth, Label::Looking) => {
-                            self.emit(&[I::If(BlockType::Empty)]);
-                            self.stretches.push(Some(self.stretch));
-                            self.go_back(depth + 1, climb);
-                            self.emit(&[I::End]);
-                        }
-                        (depth, Label::Plain) => self.emit(&[I::BrIf(depth)]),
-                    }
+                    self.branch(original, position, labels.find(*relative_depth), true);
                     self.next_stretch();
                     continue;
                 }
@@ -227,10 +244,11 @@ impl Looker {
                 Operator::Loop { blockty } => {
                     self.stretch += 1;
                     let ty = bound.block_type(*blockty)?;
-                    let looks = called.passes.loops.contains(&position);
-                    let is_at_head = heads.binary_search(&position).is_ok();
+                    let looks = passes.loops.contains(&position);
+                    let is_at_head = original.heads.binary_search(&position).is_ok();
                     if looks && !is_at_head {
                         self.begin_loop(ty);
+                        self.copies(bound, original, position, labels)?;
                         labels.push(Label::Looking);
                         continue;
                     }
@@ -261,6 +279,60 @@ impl Looker {
         Ok(())
     }
 
+    /// Writes the copies of the loop at `head` that come before it. Each goes on to the
+    /// next where the loop goes back.
+    fn copies(
+        &mut self,
+        bound: &mut Bound,
+        original: &Original<'_>,
+        head: usize,
+        labels: &mut Labels,
+    ) -> Result<(), reencode::Error> {
+        let Some(small) = original.called.copied.get(&head) else {
+            return Ok(());
+        };
+        let stretch = self.stretch;
+        let end = end_of(original.operators, head);
+        for _ in 1..small.copies {
+            self.emit(&[I::Block(BlockType::Empty)]);
+            labels.push(Label::Copied);
+            self.write(bound, original, head + 1..end, labels)?;
+            labels.pop();
+            self.emit(&[I::Br(3), I::End]);
+            self.stretch = stretch;
+            self.stretches.push(Some(stretch));
+        }
+        Ok(())
+    }
+
+    /// Writes the branch at `position`.
+    fn branch(
+        &mut self,
+        original: &Original<'_>,
+        position: usize,
+        (depth, label): (u32, Label),
+        is_conditional: bool,
+    ) {
+        let passes = &original.called.passes;
+        let (depth, looks) = match label {
+            Label::Looking if passes.looked.contains(&position) => (depth + 1, false),
+            Label::Looking => (depth, true),
+            Label::Plain | Label::Copied => (depth, false),
+        };
+        let climb = passes.climbs.get(&position).copied();
+        match (looks, is_conditional) {
+            (true, true) => {
+                self.emit(&[I::If(BlockType::Empty)]);
+                self.stretches.push(Some(self.stretch));
+                self.go_back(depth + 1, climb);
+                self.emit(&[I::End]);
+            }
+            (true, false) => self.go_back(depth, climb),
+            (false, true) => self.emit(&[I::BrIf(depth)]),
+            (false, false) => self.emit(&[I::Br(depth)]),
+        }
+    }
+
     fn next_stretch(&mut self) {
         self.stretch += 1;
         self.stretches.push(Some(self.stretch));
@@ -274,20 +346,23 @@ enum Label {
     Plain,
     /// A loop that was begun by [`Looker::begin_loop`].
     Looking,
+    /// A copy of such a loop, in that.
+    Copied,
 }
 
 /// The open blocks of the original.
 struct Labels(Vec<Label>);
 
 impl Labels {
-    /// Where the label at `depth` is now, or, if that goes back, the `$ask` of the
-    /// loop.
+    /// Where the label at `depth` is now: the `$ask` of a loop that looks, and the end of
+    /// a copy.
     fn find(&self, depth: u32) -> (u32, Label) {
         let at = self.0.len().saturating_sub(1 + depth as usize);
         let inner = self.0.iter().skip(at + 1);
         let added = inner.map(|label| match label {
             Label::Plain => 0,
             Label::Looking => 2,
+            Label::Copied => 3,
         });
         let label = self.0.get(at).copied();
         (depth + added.sum::<u32>(), label.unwrap_or(Label::Plain))

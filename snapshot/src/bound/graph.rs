@@ -4,7 +4,7 @@ use super::{
     climb::{Climb, MANY, climbs},
     indirect::{Indirect, Kind},
     order::Order,
-    paths::{CALL, Passes, looks_at_heads, passes},
+    paths::{CALL, Passes, Small, Step, looks_at_heads, passes},
 };
 use crate::{Error, cover::begins_stretch};
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,6 +65,10 @@ pub(super) struct Called {
     /// How many operators it executed.
     work: u64,
     sites: Vec<Site>,
+    /// How often the heads of its loops were come to, by position.
+    rounds: BTreeMap<usize, u64>,
+    /// The loops, by position, of which it gets copies.
+    pub(super) copied: BTreeMap<usize, Small>,
     pub(super) passes: Passes,
     /// Whether it looks when it is entered.
     pub(super) looks: bool,
@@ -264,6 +268,9 @@ impl Graph {
                 if begins_stretch(&operator) {
                     ran = stretches.next().unwrap_or_default();
                 }
+                if let Operator::Loop { .. } = operator {
+                    function.rounds.insert(position, ran);
+                }
             }
         }
         Ok(())
@@ -345,6 +352,7 @@ impl Graph {
     /// and whether its callers can do without a look for them.
     fn measure(&mut self, function: usize, body: &FunctionBody<'_>) -> Result<(), Error> {
         let mut called = self.functions[function].clone();
+        called.copied.clear();
         called.passes = self.passes(&called, body)?;
         if called.entered <= self.seldom || called.work / called.entered >= WORTH {
             called.looks |= called.passes.longest > CHEAP;
@@ -359,9 +367,35 @@ impl Graph {
             }
             called.passes = self.passes(&called, body)?;
         }
+        self.copy(&mut called, body)?;
         called.climb(body)?;
         called.looks |= !called.passes.is_free();
         self.functions[function] = called;
+        Ok(())
+    }
+
+    /// Chooses the loops that `called` gets copies of: small ones that ran often.
+    fn copy(&self, called: &mut Called, body: &FunctionBody<'_>) -> Result<(), Error> {
+        let small = called.passes.small.iter();
+        let often = |head: &usize| {
+            called
+                .rounds
+                .get(head)
+                .is_some_and(|ran| *ran > self.seldom)
+        };
+        let copied = small.filter(|(head, _)| called.passes.loops.contains(head) && often(head));
+        called.copied = copied.map(|(head, small)| (*head, *small)).collect();
+        if called.copied.is_empty() {
+            return Ok(());
+        }
+        let operators: Vec<Operator<'_>> = body
+            .get_operators_reader()?
+            .into_iter()
+            .collect::<Result<_, _>>()?;
+        for head in looks_at_heads(&operators)? {
+            called.copied.remove(&head);
+        }
+        called.passes = self.passes(called, body)?;
         Ok(())
     }
 
@@ -370,18 +404,42 @@ impl Graph {
         let mut position = 0;
         let passes = passes(body.get_operators_reader()?.into_iter(), |operator| {
             let site = sites.next_if(|site| site.position == position);
+            let copied = function.copied.get(&position);
             position += 1;
-            match (site, operator) {
-                (Some(site), _) => match site.callee {
-                    Some(callee) if !site.looks() => CALL + self.cost_of(callee),
-                    _ => CALL,
-                },
-                (None, Operator::Block { .. } | Operator::Loop { .. }) => 0,
+            let mut looks = matches!(
+                operator,
+                Operator::MemoryGrow { .. } | Operator::TableGrow { .. }
+            );
+            let cost = match (site, operator) {
+                (Some(site), _) => {
+                    looks =
+                        site.looks() || site.callee.is_some_and(|callee| self.always_looks(callee));
+                    match site.callee {
+                        Some(callee) if !site.looks() => CALL + self.cost_of(callee),
+                        _ => CALL,
+                    }
+                }
+                (None, Operator::Loop { .. }) => copied.map_or(0, |copied| copied.extra),
+                (None, Operator::Block { .. }) => 0,
                 (None, operator) if self.widths.bulk(operator).is_some() => BULK,
                 (None, _) => 1,
-            }
+            };
+            Step { cost, looks }
         })?;
         Ok(passes)
+    }
+
+    /// Whether a call of a function surely looks.
+    fn always_looks(&self, index: usize) -> bool {
+        match self.functions.get(index) {
+            Some(function) => function.looks,
+            None => {
+                let mut members = self.indirect.kinds[index - self.functions.len()]
+                    .members
+                    .iter();
+                members.all(|member| self.functions[*member].looks)
+            }
+        }
     }
 
     /// What a call of a function costs its caller.

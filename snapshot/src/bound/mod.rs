@@ -12,9 +12,11 @@
 //! functions that it calls and that don't look themselves. `paths` finds how long it
 //! can be at the most. Whatever a function does is a pass, and rounds of its loops.
 //!
-//! - Going back in a loop looks. Where an interpreter goes on to the next operator of
-//!   the program that it runs, what points there grows, and one round of some looks
-//!   (`climb`): in one loop of a function, which looks when it is entered.
+//! - Going back in a loop looks, unless all ways there have looked. A small loop that
+//!   ran often stands there several times, and goes back from the last.
+//! - Where an interpreter goes on to the next operator of the program that it runs,
+//!   what points there grows, and one round of some looks (`climb`): in one loop of a
+//!   function, which looks when it is entered.
 //! - Calls of the host look where they are made, and so do calls through tables
 //!   that others fill. A call through the module's own tables may lead to any
 //!   function of its type that the module refers to (`indirect`).
@@ -167,12 +169,7 @@ impl Bound {
 
     /// The function that asks the host: once for each time that the word is set.
     fn ask(&self) -> Function {
-        let start = MemArg {
-            offset: 0,
-            align: 2,
-            target: MemArgTarget::Memory(self.graph.imported_memories),
-            ordering: None,
-        };
+        let start = start(self.graph.imported_memories);
         let mut f = Function::new([]);
         f.instruction(&I::I32Const(0));
         f.instruction(&I::I32Const(0));
@@ -180,6 +177,16 @@ impl Bound {
         f.instruction(&I::Call(self.graph.imports));
         f.instruction(&I::End);
         f
+    }
+}
+
+/// Where the host's word is, in the memory `stop`.
+fn start(stop: u32) -> MemArg {
+    MemArg {
+        offset: 0,
+        align: 2,
+        target: MemArgTarget::Memory(stop),
+        ordering: None,
     }
 }
 

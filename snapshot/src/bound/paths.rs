@@ -11,16 +11,33 @@ pub(super) const STRETCH: u32 = 1 << 20;
 /// after the other.
 const BRIEF: u32 = 1 << 11;
 
+/// Operators of a loop that may be in it more than once, all copies together.
+const COPIED: u32 = 128;
+
+/// How often a loop may be in itself.
+const COPIES: u32 = 8;
+
 /// What a call costs besides the work of what is called.
 pub(super) const CALL: u32 = 8;
+
+/// What an operator does.
+pub(super) struct Step {
+    pub(super) cost: u32,
+    /// Whether there is surely a look in it, or before it.
+    pub(super) looks: bool,
+}
 
 /// What is known of a function's passes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Passes {
     /// Operators of the longest.
     pub(super) longest: u32,
-    /// The loops, by position, that are gone back to.
+    /// The loops, by position, that are gone back to after rounds without a look.
     pub(super) loops: BTreeSet<usize>,
+    /// The branches back, by position, after rounds that have looked.
+    pub(super) looked: BTreeSet<usize>,
+    /// Loops that are small enough to be copied.
+    pub(super) small: BTreeMap<usize, Small>,
     /// The operators, by position, before which [`STRETCH`] operators were done.
     pub(super) looks_at: Vec<usize>,
     /// For each loop, by position, what goes back to it after a brief round.
@@ -30,23 +47,63 @@ pub(super) struct Passes {
     pub(super) climbs: BTreeMap<usize, Climb>,
 }
 
+/// A loop without others in it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Small {
+    /// How many there can be.
+    pub(super) copies: u32,
+    /// What all but the last cost at the most.
+    pub(super) extra: u32,
+}
+
+impl Small {
+    /// A loop of so many operators that cost so much, if copies of it are worth it.
+    fn of(operators: u32, cost: u32) -> Option<Self> {
+        let copies = (COPIED / operators.max(1)).min(COPIES);
+        (copies > 1 && cost <= BRIEF).then(|| Self {
+            copies,
+            extra: cost * (copies - 1),
+        })
+    }
+}
+
 impl Passes {
-    /// Notes a branch from `position`, which is so far.
-    fn branch(&mut self, frame: Option<&mut Frame>, position: usize, far: Far) {
-        let (Some(frame), Some(after)) = (frame, far) else {
+    /// Notes a branch from `position`, which is so far, to the frame `at`.
+    fn branch(&mut self, frames: &mut [Frame], at: usize, position: usize, far: Far) {
+        let (Some(frame), Some(after)) = (frames.get_mut(at), far) else {
             return;
         };
         let Some((head, before)) = frame.head else {
-            frame.end = frame.end.max(far);
+            frame.end = join(frame.end, far);
             return;
         };
+        if after.looked > at {
+            self.looked.insert(position);
+            return;
+        }
         self.loops.insert(head);
         // All ways here lead over the head, so the longest does.
         if after
+            .far
             .checked_sub(before)
             .is_some_and(|round| round <= BRIEF)
         {
             self.brief.entry(head).or_default().insert(position);
+        }
+    }
+
+    /// Notes what is known of a block at its end.
+    fn leave(&mut self, frame: &Frame, around: Option<&mut Frame>) {
+        if let Some((head, _)) = frame.head
+            && !frame.has_loop
+            && let Some(small) = Small::of(frame.operators, frame.cost)
+        {
+            self.small.insert(head, small);
+        }
+        if let Some(around) = around {
+            around.operators = around.operators.saturating_add(frame.operators);
+            around.cost = around.cost.saturating_add(frame.cost);
+            around.has_loop |= frame.has_loop || frame.head.is_some();
         }
     }
 
@@ -57,9 +114,29 @@ impl Passes {
     }
 }
 
-/// How far the longest way to somewhere is from where a look was. Unreachable code
-/// is at no way's end.
-type Far = Option<u32>;
+/// What is known of all ways to somewhere.
+#[derive(Debug, Clone, Copy)]
+struct Reached {
+    /// How far the longest is from where a look was.
+    far: u32,
+    /// How many of the open blocks, from the outermost, they looked in, since they were
+    /// at the head of each.
+    looked: usize,
+}
+
+/// Unreachable code is at no way's end.
+type Far = Option<Reached>;
+
+/// What is known where two ways meet.
+fn join(one: Far, other: Far) -> Far {
+    let (Some(a), Some(b)) = (one, other) else {
+        return one.or(other);
+    };
+    Some(Reached {
+        far: a.far.max(b.far),
+        looked: a.looked.min(b.looked),
+    })
+}
 
 /// An open block.
 #[derive(Default)]
@@ -70,49 +147,68 @@ struct Frame {
     end: Far,
     /// How far it is to the `else`, of an `if` that has none yet.
     other: Far,
+    /// How many operators are in it, and what they cost.
+    operators: u32,
+    cost: u32,
+    has_loop: bool,
 }
 
-/// Follows all ways through a function but back; `cost` is asked for each operator
+/// Follows all ways through a function but back; `step` is asked for each operator
 /// once, in order.
 pub(super) fn passes<'a>(
     operators: impl Iterator<Item = Result<Operator<'a>, BinaryReaderError>>,
-    mut cost: impl FnMut(&Operator<'_>) -> u32,
+    mut step: impl FnMut(&Operator<'_>) -> Step,
 ) -> Result<Passes, BinaryReaderError> {
     let mut frames = vec![Frame::default()];
     let mut passes = Passes::default();
-    let mut far = Some(0_u32);
+    let mut far = Some(Reached { far: 0, looked: 0 });
     for (position, operator) in operators.enumerate() {
         let operator = operator?;
-        let cost = cost(&operator);
+        let Step { cost, looks } = step(&operator);
+        if let Some(frame) = frames.last_mut() {
+            frame.operators = frame.operators.saturating_add(1);
+            frame.cost = frame.cost.saturating_add(cost);
+        }
         match operator {
             Operator::Else => {
                 if let Some(frame) = frames.last_mut() {
-                    frame.end = frame.end.max(far);
+                    frame.end = join(frame.end, far);
                     far = frame.other.take();
                 }
                 continue;
             }
             Operator::End => {
                 if let Some(frame) = frames.pop() {
-                    far = frame.end.max(far).max(frame.other);
+                    passes.leave(&frame, frames.last_mut());
+                    far = join(join(frame.end, far), frame.other);
+                }
+                if let Some(far) = &mut far {
+                    far.looked = far.looked.min(frames.len());
                 }
                 continue;
             }
             _ => {}
         }
         if let Some(before) = far {
-            let mut after = before.saturating_add(cost);
-            if after > STRETCH && before > 0 {
+            let mut after = Reached {
+                far: before.far.saturating_add(cost),
+                looked: before.looked,
+            };
+            let is_long = after.far > STRETCH && before.far > 0;
+            if is_long {
                 passes.looks_at.push(position);
-                after = cost;
+                after.far = cost;
             }
-            passes.longest = passes.longest.max(after);
+            if is_long || looks {
+                after.looked = frames.len();
+            }
+            passes.longest = passes.longest.max(after.far);
             far = Some(after);
         }
         let mut branch = |depth: u32| {
-            let frame = frames.len().checked_sub(1 + depth as usize);
-            let frame = frame.and_then(|at| frames.get_mut(at));
-            passes.branch(frame, position, far);
+            if let Some(at) = frames.len().checked_sub(1 + depth as usize) {
+                passes.branch(&mut frames, at, position, far);
+            }
         };
         match operator {
             Operator::Br { relative_depth } => {
@@ -133,7 +229,7 @@ pub(super) fn passes<'a>(
             | Operator::ReturnCallIndirect { .. } => far = None,
             Operator::Block { .. } => frames.push(Frame::default()),
             Operator::Loop { .. } => frames.push(Frame {
-                head: far.map(|far| (position, far)),
+                head: far.map(|far| (position, far.far)),
                 ..Frame::default()
             }),
             Operator::If { .. } => frames.push(Frame {

@@ -277,6 +277,18 @@ const LOOPS: &[(&str, i32)] = &[
          (local.get $s)",
         30,
     ),
+    // From blocks in it, out of those around it, and by a table that leaves.
+    (
+        "(block $out (block $two (loop $l
+            (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+            (block $in (br_table $in $out $two (i32.eq (local.get $n) (i32.const 3))))
+            (block $go (br_if $go (i32.and (local.get $n) (i32.const 1))) (br $l))
+            (local.set $s (i32.add (local.get $s) (local.get $n)))
+            (br_if $l (i32.gt_s (local.get $n) (i32.const -3000))) (return (i32.const 1))))
+            (return (i32.add (local.get $s) (i32.const 100))))
+         (local.get $s)",
+        21,
+    ),
     // By a table, and with a parameter.
     (
         "(block $out (loop $l (local.set $n (i32.sub (local.get $n) (i32.const 1)))
@@ -293,8 +305,8 @@ const LOOPS: &[(&str, i32)] = &[
 
 fn looping(body: &str) -> Vec<u8> {
     let wat = format!(
-        "(module (func (export \"f\") (param $n i32) (result i32) (local $s i32) (local $m i32)
-            {body}))"
+        "(module (memory 1)
+            (func (export \"f\") (param $n i32) (result i32) (local $s i32) (local $m i32) {body}))"
     );
     wat::parse_str(&wat).expect("it parses")
 }
@@ -307,8 +319,35 @@ fn loops_do_what_they_did() {
             assert_eq!(run(&wasm, 10, 0), Some(*result), "{body}");
             let bounded = asking(&wasm, &counts);
             assert_eq!(run(&bounded, 10, u32::MAX), Some(*result), "{body}");
-            assert_eq!(run(&bounded, 10, 0), None, "{body}: it asks");
+            // There may be copies of the loop that don't.
+            assert_eq!(run(&bounded, 1000, 0), None, "{body}: it asks");
         }
+    }
+}
+
+/// As often as there are small loops, brief ones end before they look.
+#[test]
+fn a_small_loop_goes_back_from_the_last_of_its_copies() {
+    let (body, _) = LOOPS[0];
+    let bounded = asking(&looping(body), &busy());
+    assert_eq!(run(&bounded, 4, 0), Some(10));
+    assert_eq!(run(&bounded, 80, 0), None);
+    assert_eq!(run(&bounded, 80, 20), Some(80 * 81 / 2));
+    let bounded = asking(&looping(body), &[]);
+    assert_eq!(run(&bounded, 4, 0), None, "it never ran");
+}
+
+#[test]
+fn a_round_that_has_looked_does_not_look_again() {
+    let wasm = looping(
+        "(loop $l (drop (memory.grow (i32.const 0)))
+            (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+         (local.get $n)",
+    );
+    for counts in [Vec::new(), busy()] {
+        let bounded = asking(&wasm, &counts);
+        assert_eq!(run(&bounded, 100, 100), Some(0));
+        assert_eq!(run(&bounded, 100, 99), None);
     }
 }
 
