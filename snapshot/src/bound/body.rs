@@ -128,9 +128,10 @@ impl Looker {
         self.stretches.push(Some(self.stretch));
     }
 
-    /// Leaves the host's word on the stack.
+    /// Leaves the first byte of the host's word on the stack: for a word, wasmi has to
+    /// reckon more.
     fn word(&mut self) {
-        self.emit(&[I::I32Const(0), I::I32Load(super::start(self.stop))]);
+        self.emit(&[I::I32Const(0), I::I32Load8U(super::start(self.stop, 0))]);
     }
 
     /// Asks the host if its word says so.

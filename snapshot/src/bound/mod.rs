@@ -2,7 +2,7 @@
 //!
 //! A bounded module looks at a word of its host's again and again, whatever it does:
 //! the first of the imported memory [`STOP`], which nothing else in the module names.
-//! When that is not zero, it makes it zero and calls the imported function [`TICK`];
+//! When its first byte is not zero, it makes it zero and calls the imported function [`TICK`];
 //! when that fails, the run is over. Counting what is done, as metering does, would cost
 //! more.
 //!
@@ -65,7 +65,8 @@ use wasmparser::{
 pub const TICK: (&str, &str) = ("dormouse", "tick");
 
 /// The module and name of the imported memory, of one page. The guest calls [`TICK`]
-/// once after each time that the 32-bit word at 0 was set to something else than zero.
+/// once after each time that the first byte was set to something else than zero, and
+/// makes the first four zero then.
 pub const STOP: (&str, &str) = ("dormouse", "stop");
 
 /// Operators that are done without a look for who calls, at the most.
@@ -169,7 +170,7 @@ impl Bound {
 
     /// The function that asks the host: once for each time that the word is set.
     fn ask(&self) -> Function {
-        let start = start(self.graph.imported_memories);
+        let start = start(self.graph.imported_memories, 2);
         let mut f = Function::new([]);
         f.instruction(&I::I32Const(0));
         f.instruction(&I::I32Const(0));
@@ -180,11 +181,11 @@ impl Bound {
     }
 }
 
-/// Where the host's word is, in the memory `stop`.
-fn start(stop: u32) -> MemArg {
+/// Where the host's word is, in the memory `stop`, for what is to be of 2^`align` bytes.
+fn start(stop: u32, align: u32) -> MemArg {
     MemArg {
         offset: 0,
-        align: 2,
+        align,
         target: MemArgTarget::Memory(stop),
         ordering: None,
     }

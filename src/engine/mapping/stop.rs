@@ -66,12 +66,12 @@ impl StopWord {
     /// Has the guest ask its host.
     pub(crate) fn set(&self) {
         // SAFETY: the page is mapped as long as `self` lives, and begins on a page, so
-        // it is aligned. The interpreter reads the word by plain loads, one for each
-        // time that the guest does, and a guest's store to it may come at the same
-        // time: each is of the whole word, in one instruction on what we run on, and
-        // either value is a right one. That is not a guarantee of Rust's, but what it
+        // it is aligned. The interpreter reads its first byte by plain loads, one for
+        // each time that the guest does, and a guest's store to it may come at the same
+        // time: each is one instruction on what we run on, and either value is a right
+        // one. That is not a guarantee of Rust's, but what it
         // gives for memory that another process shares.
-        unsafe { AtomicU32::from_ptr(self.word) }.store(1, Ordering::Relaxed);
+        unsafe { AtomicU32::from_ptr(self.word) }.store(u32::MAX, Ordering::Relaxed);
     }
 }
 
