@@ -173,8 +173,10 @@ fn completions(matches: &ArgMatches) -> ExitCode {
 
 /// One line of our own on stderr.
 fn report(message: &str) {
-    // A closed stderr leaves nobody to tell.
-    let _ = writeln!(std::io::stderr(), "dormouse: {message}");
+    // At once: a guest that still runs would write into the middle of it. A
+    // closed stderr leaves nobody to tell.
+    let line = format!("dormouse: {message}\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 fn usage(message: &str) -> ExitCode {

@@ -15,6 +15,7 @@ use std::{
     io::{IsTerminal, Read},
     path::Path,
     process::ExitCode,
+    sync::mpsc,
     time::Duration,
 };
 
@@ -23,6 +24,9 @@ pub(super) const LIMIT: u8 = 124;
 
 /// Exit code of a run that trapped: 128 and SIGABRT, as a shell shows an abort.
 pub(super) const TRAP: u8 = 134;
+
+/// How long the end of a run waits for its last line to be taken.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// What the command line can name as a language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,17 +194,30 @@ fn execute(image: Image, program: Program, matches: &ArgMatches) -> Result<ExitC
 fn watch(deadline: Duration) {
     std::thread::spawn(move || {
         std::thread::sleep(deadline);
-        report_limit(
-            Limit::Deadline,
-            &Limits {
-                deadline: Some(deadline),
-                ..Limits::default()
-            },
-        );
+        report_deadline(deadline);
         #[cfg(feature = "python")]
         crate::packages::leave();
         std::process::exit(i32::from(LIMIT));
     });
+}
+
+/// Says that the deadline has passed, as far as somebody reads that: a stderr
+/// that is a full pipe is waited for no longer than [`GRACE`].
+fn report_deadline(deadline: Duration) {
+    let (said, wait) = mpsc::channel();
+    let report = move || {
+        let limits = Limits {
+            deadline: Some(deadline),
+            ..Limits::default()
+        };
+        report_limit(Limit::Deadline, &limits);
+        // Nobody waits any more where it took too long.
+        let _ = said.send(());
+    };
+    // Where there is no thread to be had, nothing is said; the exit code tells.
+    if std::thread::Builder::new().spawn(report).is_ok() {
+        let _ = wait.recv_timeout(GRACE);
+    }
 }
 
 /// Says how the guest ended, where that needs saying; the exit code.

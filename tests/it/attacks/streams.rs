@@ -7,6 +7,7 @@ use super::{
 use crate::support::Dir;
 use std::{
     fs::{File, OpenOptions},
+    os::{fd::OwnedFd, unix::net::UnixDatagram},
     process::Stdio,
 };
 
@@ -46,6 +47,37 @@ fn output_that_nobody_takes() {
         seen.stays_within(MEMORY).ended(&Ends::Limit("deadline"));
         drop(stdout);
     }
+}
+
+/// Nobody reads what is said of the end either.
+#[test]
+fn errors_that_nobody_takes() {
+    let dir = Dir::new();
+    let code = "import sys\nwhile True: sys.stderr.write('x' * 100000)";
+    let (mut command, _) = attacker(&dir, &Written::Python, &["--timeout", "1s"], code);
+    let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
+    let stderr = child.stderr.take();
+    let seen = Watched::child(child);
+    assert_eq!(seen.status.code(), Some(124));
+    drop(stderr);
+}
+
+/// A guest that writes until the end can't write into the middle of the line about
+/// it, which is written at once: each datagram is one write.
+#[test]
+fn the_last_line_is_whole() {
+    let dir = Dir::new();
+    let options = ["--timeout", "100ms"];
+    let (mut command, _) = attacker(&dir, &Written::Python, &options, "while True: pass");
+    let (ours, its) = UnixDatagram::pair().expect("sockets");
+    let child = command.stderr(OwnedFd::from(its)).spawn();
+    let seen = Watched::child(child.expect("it starts"));
+    assert_eq!(seen.status.code(), Some(124));
+    let mut line = [0; 200];
+    let length = ours.recv(&mut line).expect("a line");
+    let line = String::from_utf8_lossy(&line[..length]);
+    let whole = "dormouse: stopped: deadline limit of 100ms reached; --timeout raises it\n";
+    assert_eq!(line, whole);
 }
 
 /// The reader has gone: the guest is told.
