@@ -85,7 +85,7 @@ pub(super) const PROGRAMS: &[(&str, &str)] = &[
         "tick\ntick\ntick",
     ),
     (
-        "setImmediate(print, 'i'); setTimeout(print, 1, 't'); queueMicrotask(() => print('m'))",
+        "setImmediate(print, 'i'); setTimeout(print, 300, 't'); queueMicrotask(() => print('m'))",
         "m\n",
     ),
     (
