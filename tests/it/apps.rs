@@ -239,7 +239,7 @@ fn what_would_be_lost_at_a_python_programs_point_is_refused() {
 #[test]
 fn a_snapshot_point_does_nothing_in_a_plain_run() {
     let program = "import dormouse, sys; print(sys.argv); dormouse.snapshot_point(); print('on')";
-    for options in [&["run"][..], &["run", "--no-snapshot"]] {
+    for options in [&["run"][..], &["run", "--no-snapshot", "--timeout", "300s"]] {
         let words = [options, &["-c", program, "x"]].concat();
         dormouse(&words).prints("['-c', 'x']\non\n");
     }

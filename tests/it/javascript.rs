@@ -292,7 +292,8 @@ fn functions_of_the_host_survive_any_argument() {
         }
         std.err.puts(calls > 3000 ? 'survived\n' : `only ${calls}\n`);
         std.exit(0);";
-    let ran = run_with_input(command().args(["-l", "js", "-c", source]), b"");
+    let words = ["--timeout", "300s", "-l", "js", "-c", source];
+    let ran = run_with_input(command().args(words), b"");
     ran.exits(0).says(&["survived"]);
 }
 

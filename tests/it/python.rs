@@ -364,7 +364,7 @@ fn sqlite_works_in_memory_and_on_a_mount() {
 }
 
 fn recursion_ends_in_an_exception() {
-    checks_itself(&[], "recursion.py");
+    checks_itself(&["--timeout", "300s"], "recursion.py");
 }
 
 fn the_process_and_the_machine_are_sane() {

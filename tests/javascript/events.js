@@ -1,6 +1,6 @@
 // args: none. The order in which things happen; stdout must be events.out.
 const log = (...words) => console.log(words.join(' '));
-setTimeout(log, 20, 'timeout 20');
+setTimeout(log, 200, 'timeout 200');
 setTimeout(log, 0, 'timeout 0');
 setImmediate(log, 'immediate', 'with values');
 Promise.resolve().then(() => log('promise'));
@@ -18,11 +18,11 @@ setTimeout(() => {
   log('outer');
   Promise.resolve().then(() => log('between timers'));
   setTimeout(log, 40, 'inner');
-}, 30);
-setTimeout(log, 31, 'after');
+}, 300);
+setTimeout(log, 301, 'after');
 const late = Promise.reject(new Error('handled in time'));
 queueMicrotask(() => late.catch((error) => log('caught', error.message)));
-os.sleepAsync(150).then(() => log('slept', os.now() >= 150));
+os.sleepAsync(600).then(() => log('slept', os.now() >= 600));
 for (const wrong of [undefined, 'code', null]) {
   try { setTimeout(wrong); } catch (error) { log(error.name); }
 }

@@ -124,7 +124,7 @@ fn images_are_modules_too() {
         &["m.wat", "--init", "init", "-o", "m.dormouse"],
     ] {
         run(command()
-            .arg("snapshot")
+            .args(["snapshot", "--timeout", "300s"])
             .args(words)
             .current_dir(dir.path()))
         .exits(0);
