@@ -2,7 +2,9 @@
 //! and JavaScript, as images and as executables of their own.
 #![cfg(unix)]
 
-use crate::support::{Dir, Ran, bundled, command, dormouse, has_pip, install, run, run_with_input};
+use crate::support::{
+    Dir, Ran, SLOW, bundled, command, dormouse, has_pip, install, run, run_with_input,
+};
 use std::{os::unix::fs::PermissionsExt, process::Stdio};
 
 /// Captures the program `name` in `dir` as `name.image`, with `words` among the
@@ -239,7 +241,7 @@ fn what_would_be_lost_at_a_python_programs_point_is_refused() {
 #[test]
 fn a_snapshot_point_does_nothing_in_a_plain_run() {
     let program = "import dormouse, sys; print(sys.argv); dormouse.snapshot_point(); print('on')";
-    for options in [&["run"][..], &["run", "--no-snapshot", "--timeout", "300s"]] {
+    for options in [&["run"][..], &["run", "--no-snapshot", SLOW[0], SLOW[1]]] {
         let words = [options, &["-c", program, "x"]].concat();
         dormouse(&words).prints("['-c', 'x']\non\n");
     }

@@ -3,7 +3,7 @@
 
 #[cfg(feature = "http")]
 use crate::server::{Received, Server, Stream, redirect, respond};
-use crate::support::{Dir, Ran, Way, both_ways, command, dormouse, run};
+use crate::support::{Dir, Ran, SLOW, Way, both_ways, command, dormouse, run};
 use dormouse::{
     Grants, HostError, HostErrorKind, HostFunctions, Kv, Language, Mount, MountMode, Outcome,
     Program, Sandbox,
@@ -72,7 +72,7 @@ fn events_signals_headers_and_bodies_are_all_there() {
 }
 
 fn values_are_kept_by_key() {
-    program("kv.js", &["--kv"], &[]).prints("ok\n");
+    program("kv.js", &["--kv", SLOW[0], SLOW[1]], &[]).prints("ok\n");
 }
 
 fn files_are_read_and_written() {

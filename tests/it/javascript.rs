@@ -1,6 +1,6 @@
 //! JavaScript: the programs in `tests/javascript/`, and how programs end.
 
-use crate::support::{Dir, Ran, both_ways, command, dormouse, run, run_with_input};
+use crate::support::{Dir, Ran, SLOW, both_ways, command, dormouse, run, run_with_input};
 use std::path::PathBuf;
 
 both_ways! {
@@ -198,7 +198,8 @@ fn a_full_memory_is_an_error_of_the_program() {
         "const a = []; for (;;) a.push(new Array(1e5).fill(1))",
         "const a = []; for (;;) a.push({})",
     ] {
-        let ran = dormouse(["--memory", "32mb", "-l", "js", "-c", source]);
+        let words = ["--memory", "32mb", "-l", "js", "-c", source];
+        let ran = run(command().args(SLOW).args(words));
         ran.exits(1).says(&["out of memory"]);
     }
 }
@@ -264,7 +265,8 @@ fn clocks_count_from_the_run_not_from_the_image() {
 }
 
 fn ten_megabytes_of_lines_come_through() {
-    let ran = code("const line = 'x'.repeat(99); for (let i = 0; i < 1e5; i++) console.log(line)");
+    let code = "const line = 'x'.repeat(99); for (let i = 0; i < 1e5; i++) console.log(line)";
+    let ran = run(command().args(SLOW).args(["-l", "js", "-c", code]));
     assert_eq!(ran.stdout.len(), 10_000_000, "{}", ran.stderr);
 }
 
@@ -292,8 +294,8 @@ fn functions_of_the_host_survive_any_argument() {
         }
         std.err.puts(calls > 3000 ? 'survived\n' : `only ${calls}\n`);
         std.exit(0);";
-    let words = ["--timeout", "300s", "-l", "js", "-c", source];
-    let ran = run_with_input(command().args(words), b"");
+    let words = ["-l", "js", "-c", source];
+    let ran = run_with_input(command().args(SLOW).args(words), b"");
     ran.exits(0).says(&["survived"]);
 }
 

@@ -1,7 +1,7 @@
 //! Python programs run as they would anywhere, and reach nothing more than
 //! they were given.
 
-use crate::support::{Dir, Ran, Way, both_ways, command, dormouse, run, run_with_input};
+use crate::support::{Dir, Ran, SLOW, Way, both_ways, command, dormouse, run, run_with_input};
 use dormouse::{Grants, Language, Mount, MountMode, Outcome, Program, Sandbox};
 use std::{path::Path, process::Stdio};
 
@@ -364,7 +364,7 @@ fn sqlite_works_in_memory_and_on_a_mount() {
 }
 
 fn recursion_ends_in_an_exception() {
-    checks_itself(&["--timeout", "300s"], "recursion.py");
+    checks_itself(&SLOW, "recursion.py");
 }
 
 fn the_process_and_the_machine_are_sane() {
@@ -387,7 +387,7 @@ fn recursion_that_nobody_counts_is_a_trap() {
 }
 
 fn clocks_and_sleep() {
-    checks_itself(&[], "clocks.py");
+    checks_itself(&SLOW, "clocks.py");
 }
 
 /// The modules are those of `tests/python/stdlib.txt`, each by its name.
@@ -406,7 +406,11 @@ for name in open('/names/stdlib.txt').read().split():
     except BaseException as error:
         failed.append((name, repr(error)))
 print(failed)";
-    dormouse(["run", "--mount", &dir.mount("/names", "ro"), "-c", program]).prints("[]\n");
+    let mount = dir.mount("/names", "ro");
+    run(command()
+        .args(SLOW)
+        .args(["--mount", &mount, "-c", program]))
+    .prints("[]\n");
 }
 
 fn ten_megabytes_are_printed() {

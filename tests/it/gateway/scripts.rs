@@ -1,7 +1,7 @@
 //! Programs in Python and JavaScript, and images.
 
 use super::{Gateway, module};
-use crate::support::{Dir, command, run, store};
+use crate::support::{Dir, SLOW, command, run, store};
 use dormouse::Language;
 use std::path::Path;
 
@@ -124,7 +124,8 @@ fn images_are_modules_too() {
         &["m.wat", "--init", "init", "-o", "m.dormouse"],
     ] {
         run(command()
-            .args(["snapshot", "--timeout", "300s"])
+            .arg("snapshot")
+            .args(SLOW)
             .args(words)
             .current_dir(dir.path()))
         .exits(0);
