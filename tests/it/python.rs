@@ -414,7 +414,8 @@ print(failed)";
 }
 
 fn ten_megabytes_are_printed() {
-    let ran = code("line = 'x' * 99\nfor i in range(100_000): print(line)");
+    let code = "line = 'x' * 99\nfor i in range(100_000): print(line)";
+    let ran = run(command().args(SLOW).args(["-c", code]));
     ran.exits(0);
     assert_eq!(ran.stdout.len(), 10_000_000);
 }

@@ -1,7 +1,7 @@
 //! `dormouse repl`, at a terminal and at a pipe.
 #![cfg(unix)]
 
-use crate::support::{Dir, Ran, command, dormouse, run_with_input};
+use crate::support::{Dir, Ran, SLOW, command, dormouse, run_with_input};
 use rexpect::{
     process::WaitStatus,
     session::{Options, PtySession, spawn_with_options},
@@ -387,7 +387,7 @@ fn statements_from_a_pipe() {
     ran.exits(3).says(&["ZeroDivisionError"]);
     assert_eq!(ran.text(), "42\n43\na b\n44\n");
     let ran = piped(
-        &["-l", "py", "--no-snapshot"],
+        &["-l", "py", "--no-snapshot", SLOW[0], SLOW[1]],
         "6 * 7\nif True:\n  print('last')",
     );
     ran.prints("42\nlast\n");
