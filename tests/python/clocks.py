@@ -14,5 +14,5 @@ assert time.thread_time() > 0 if hasattr(time, "thread_time") else True
 for clock in (time.monotonic, time.perf_counter, time.process_time):
     readings = [clock() for _ in range(100)]
     assert readings == sorted(readings) and readings[0] < readings[-1], clock
-assert datetime.timedelta(seconds=time.perf_counter()) < datetime.timedelta(hours=1)
+assert datetime.timedelta(seconds=time.perf_counter()) < datetime.timedelta(minutes=5)
 print("ok")

@@ -12,8 +12,8 @@ use std::{
 };
 
 /// Bytes of each stream that are kept, of its beginning and of its end; a guest may
-/// print more, also after it was said that it is stopped.
-const KEPT: usize = 1 << 20;
+/// print more.
+const KEPT: usize = 64 << 10;
 
 /// How often the process is looked at.
 const STEP: Duration = Duration::from_millis(2);
