@@ -7,6 +7,11 @@
 //! Brokers of several machines can be joined. They listen on the loopback interface
 //! only: what they speak has no authentication. Between machines it goes through
 //! a tunnel, such as `ssh -L`.
+//!
+//! Whoever joins goes to both brokers as one that listens elsewhere, and carries
+//! over what each says. LibAFL's own way to join (`connect_b2b` of 0.16) numbers the
+//! connection as it does the first worker, and both take what the other sends for
+//! their own: nothing comes through.
 
 use super::executor::State;
 use crate::{Error, ErrorKind};
@@ -16,11 +21,21 @@ use libafl::{
     monitors::NopMonitor,
 };
 use libafl_bolts::{
-    llmp::LlmpBroker,
+    llmp::{LlmpBroker, TcpRequest, TcpResponse, send_tcp_msg},
     shmem::{ShMemProvider, StdShMem, StdShMemProvider},
     tuples::{tuple_list, tuple_list_type},
 };
-use std::net::TcpListener;
+use std::{
+    io::{self, Read},
+    net::{Shutdown, TcpListener, TcpStream},
+    thread,
+    time::Duration,
+};
+
+/// How long a broker has for each part of its greeting.
+const GREETING: Duration = Duration::from_secs(10);
+/// Bytes of the longest part: names of a host and of shared memory.
+const LONGEST_GREETING: u32 = 64 << 10;
 
 /// A worker's connection.
 pub(super) type Linked = LlmpEventManager<(), BytesInput, State, StdShMem, StdShMemProvider>;
@@ -71,12 +86,17 @@ impl Broker {
     /// # Errors
     ///
     /// When none answers there.
-    pub(crate) fn join(&mut self, address: &str) -> Result<(), Error> {
-        let joined = self.inner.inner_mut().connect_b2b(address);
-        joined.map_err(|error| {
+    pub(crate) fn join(&self, address: &str) -> Result<(), Error> {
+        let refused = |error: io::Error| {
             let message = format!("--join {address}: no campaign answers there: {error}");
-            Error::new(ErrorKind::Io, message)
-        })
+            Error::new(ErrorKind::Io, message).with_source(error)
+        };
+        let there = TcpStream::connect(address).map_err(refused)?;
+        greet(&there).map_err(refused)?;
+        let here = TcpStream::connect(("127.0.0.1", self.port)).map_err(refused)?;
+        greet(&here).map_err(refused)?;
+        carry(&here, &there).map_err(refused)?;
+        carry(&there, &here).map_err(refused)
     }
 
     /// Passes on what there is; whether there was anything.
@@ -87,6 +107,50 @@ impl Broker {
     pub(crate) fn pass_on(&mut self) -> Result<bool, Error> {
         self.inner.broker_once().map_err(|error| failed(&error))
     }
+}
+
+/// Has a broker take who is at the other end of `stream` for another broker.
+fn greet(stream: &TcpStream) -> io::Result<()> {
+    stream.set_read_timeout(Some(GREETING))?;
+    let TcpResponse::BrokerConnectHello { .. } = heard(stream)? else {
+        return Err(unknown());
+    };
+    let hello = TcpRequest::RemoteBrokerHello {
+        hostname: "dormouse".to_owned(),
+    };
+    send_tcp_msg(&mut stream.try_clone()?, &hello).map_err(io::Error::other)?;
+    let TcpResponse::RemoteBrokerAccepted { .. } = heard(stream)? else {
+        return Err(unknown());
+    };
+    stream.set_read_timeout(None)
+}
+
+/// The next part of a broker's greeting: its length as 32 bits, and so many bytes.
+fn heard(mut stream: &TcpStream) -> io::Result<TcpResponse> {
+    let mut length = [0; 4];
+    stream.read_exact(&mut length)?;
+    let length = u32::from_be_bytes(length);
+    if length > LONGEST_GREETING {
+        return Err(unknown());
+    }
+    let mut bytes = vec![0; length as usize];
+    stream.read_exact(&mut bytes)?;
+    TcpResponse::try_from(&bytes).map_err(|_| unknown())
+}
+
+fn unknown() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "it is something else")
+}
+
+/// Carries what `from` says over to `to`, until either ends.
+fn carry(from: &TcpStream, to: &TcpStream) -> io::Result<()> {
+    let (mut from, mut to) = (from.try_clone()?, to.try_clone()?);
+    thread::spawn(move || {
+        // Each campaign goes on without the other.
+        let _ = io::copy(&mut from, &mut to);
+        let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
+    });
+    Ok(())
 }
 
 fn provider() -> Result<StdShMemProvider, Error> {

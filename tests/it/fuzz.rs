@@ -1,6 +1,8 @@
 //! `dormouse fuzz`: what is planted is found, once, and can be seen again; a run
 //! leaves nothing to the next; the same seed does the same; limits hold.
 
+mod machines;
+
 use crate::support::{CACHE, Dir, Ran, command, dormouse, guest, run, run_with_input};
 use std::{
     path::{Path, PathBuf},

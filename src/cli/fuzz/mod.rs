@@ -99,8 +99,8 @@ fn campaign_arguments() -> Vec<Arg> {
             .value_parser(units::size)
             .help("Bytes of the longest input [default: 4096]"),
         value("listen", "PORT")
-            .value_parser(value_parser!(u16).range(1..))
-            .help("Have other machines join at this port of the loopback interface, by a tunnel"),
+            .value_parser(value_parser!(u16))
+            .help("Have other machines join at this port of the loopback interface, by a tunnel; 0 is any"),
         value("join", "HOST:PORT").help("Share what is found with the campaign that listens there"),
         value("replay", "FILE")
             .value_parser(value_parser!(PathBuf))

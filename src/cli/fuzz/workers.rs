@@ -57,7 +57,8 @@ struct Worker {
 /// Starts workers, passes on what they find, and shows it, until all have ended.
 pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, Error> {
     let folder = folder(matches)?;
-    let mut broker = Broker::open(matches.get_one("listen").copied())?;
+    let port = matches.get_one("listen").copied();
+    let mut broker = Broker::open(port.filter(|&port: &u16| port > 0))?;
     if let Some(address) = matches.get_one::<String>("join") {
         broker.join(address)?;
     }
