@@ -7,7 +7,7 @@
 use crate::smith;
 use dormouse_snapshot::{
     CALLS, COMPARES, COVERAGE, CURRENT_FUNCTION, DEPTH, EDGES, Error, HOT, Heat, Instrumented,
-    LOADED, Point, Worth, bound, calls, coalesce, compares, counts, cover, edges, entries, expose,
+    LOADED, Point, Worth, bound, calls, coalesce, compares, counts, cover, edges, entries,
     function_name, inline, list, mend, outline, promote, split, trace,
 };
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
@@ -99,11 +99,10 @@ enum Pass {
     Edges,
     Compares,
     Calls,
-    Expose,
 }
 
 impl Pass {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 14] = [
         Self::Mend,
         Self::Promote,
         Self::Inline,
@@ -118,7 +117,6 @@ impl Pass {
         Self::Edges,
         Self::Compares,
         Self::Calls,
-        Self::Expose,
     ];
 
     fn of(choice: u8) -> Self {
@@ -135,7 +133,6 @@ impl Pass {
             Self::Edges => &[EDGES],
             Self::Compares => &[COMPARES],
             Self::Calls => &[CALLS, DEPTH],
-            Self::Expose => &["dormouse:global:"],
             _ => &[],
         }
     }
@@ -182,7 +179,6 @@ impl Pass {
             Self::Edges => edges(wasm)?.0,
             Self::Compares => compares(wasm)?,
             Self::Calls => calls(wasm)?,
-            Self::Expose => expose(wasm)?,
         })
     }
 

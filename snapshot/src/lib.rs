@@ -80,8 +80,7 @@
 //! from all of these, [`trace`](fn@trace) makes a module keep note of the function it
 //! is in, to say where it trapped, [`mend`](fn@mend) keeps tail calls away from host
 //! functions, and [`bound`](fn@bound) has a guest ask the host, again and again, whether it
-//! may go on. [`expose`](fn@expose) lets a host bring back
-//! globals. A fuzzer watches a guest with [`edges`](fn@edges), [`compares`](fn@compares) and
+//! may go on. A fuzzer watches a guest with [`edges`](fn@edges), [`compares`](fn@compares) and
 //! [`calls`](fn@calls).
 #![forbid(unsafe_code)]
 
@@ -93,7 +92,6 @@ mod bound;
 mod coalesce;
 mod cover;
 mod error;
-mod expose;
 mod guest;
 mod helpers;
 mod hot;
@@ -118,7 +116,6 @@ pub use bound::{Bounded, STOP, TICK, bound};
 pub use coalesce::coalesce;
 pub use cover::{COVERAGE, counts, cover, entries};
 pub use error::Error;
-pub use expose::expose;
 pub use guest::{Guest, Reference, Value};
 pub use hot::list;
 pub use inline::inline;

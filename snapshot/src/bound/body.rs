@@ -4,7 +4,7 @@ use super::{
     Bound,
     climb::Climb,
     graph::{Called, LARGE},
-    paths::looks_at_heads,
+    paths::{end_of, looks_at_heads},
 };
 use crate::{cover::begins_stretch, instrument::count};
 use std::{collections::BTreeSet, ops::Range};
@@ -37,22 +37,6 @@ struct Original<'a> {
     /// The calls that look.
     calls: BTreeSet<usize>,
     called: &'a Called,
-}
-
-/// Where the loop at `head` ends.
-fn end_of(operators: &[Operator<'_>], head: usize) -> usize {
-    let mut depth = 0;
-    for (position, operator) in operators.iter().enumerate().skip(head) {
-        match operator {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => depth += 1,
-            Operator::End => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return position;
-        }
-    }
-    operators.len()
 }
 
 /// The body of the function `index`, of those that are defined.

@@ -5,6 +5,7 @@
 //! does needs no look: it goes back while a bit of the variable is set that
 //! it can't keep for long.
 
+use super::paths::end_of;
 use std::collections::BTreeMap;
 use wasmparser::{BinaryReaderError, Operator};
 
@@ -235,18 +236,9 @@ pub(super) fn climbs(
 /// Forgets what the loop at `head` may change.
 fn forget(state: &mut State, operators: &[Operator<'_>], head: usize) {
     let Some(state) = state else { return };
-    let mut depth = 0;
-    for operator in operators.iter().skip(head) {
-        match operator {
-            Operator::Loop { .. } | Operator::Block { .. } | Operator::If { .. } => depth += 1,
-            Operator::End => depth -= 1,
-            Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
-                state[*local_index as usize] = None;
-            }
-            _ => {}
-        }
-        if depth == 0 {
-            return;
+    for operator in &operators[head..end_of(operators, head)] {
+        if let Operator::LocalSet { local_index } | Operator::LocalTee { local_index } = operator {
+            state[*local_index as usize] = None;
         }
     }
 }

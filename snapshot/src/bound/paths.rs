@@ -276,3 +276,19 @@ pub(super) fn looks_at_heads(operators: &[Operator<'_>]) -> Result<Vec<usize>, B
     heads.sort_unstable();
     Ok(heads)
 }
+
+/// Where the block that begins at `head` ends.
+pub(super) fn end_of(operators: &[Operator<'_>], head: usize) -> usize {
+    let mut depth = 0;
+    for (position, operator) in operators.iter().enumerate().skip(head) {
+        match operator {
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => depth += 1,
+            Operator::End => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return position;
+        }
+    }
+    operators.len()
+}
