@@ -202,6 +202,7 @@ impl Meter {
 
     /// How long the host may wait for the guest where only time can end that:
     /// on a file. `None` for as long as it takes.
+    #[cfg(unix)]
     pub(crate) fn patience(&self) -> Option<Duration> {
         /// What an interrupt may be late by.
         const STEP: Duration = Duration::from_millis(50);

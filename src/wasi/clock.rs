@@ -118,11 +118,13 @@ impl Clock {
     }
 
     /// How long to wait on a file before it is [asked](Self::check) again.
+    #[cfg(unix)]
     pub(crate) fn patience(&self) -> Option<Duration> {
         self.0.meter.patience()
     }
 
     /// Whether the guest may go on.
+    #[cfg(unix)]
     pub(crate) fn check(&self) -> Result<(), Stop> {
         self.0.meter.check()
     }

@@ -142,6 +142,7 @@ impl Input {
     }
 
     /// The host stream to wait on, where there is one that can block.
+    #[cfg(unix)]
     pub(crate) fn host(&self) -> Option<&File> {
         self.host.as_ref()
     }

@@ -1,13 +1,12 @@
 //! What an image's memories hold, and where that lies.
 
-use super::{MappedFile, PAGE};
+#[cfg(target_os = "linux")]
+use super::MappedFile;
+use super::PAGE;
 use crate::{Error, ErrorKind};
-use std::{
-    fs::File,
-    io,
-    ops::Range,
-    sync::{Arc, OnceLock},
-};
+#[cfg(target_os = "linux")]
+use std::sync::OnceLock;
+use std::{fs::File, io, ops::Range, sync::Arc};
 
 /// Where the bytes of an image lie.
 #[derive(Debug, Clone)]
@@ -86,6 +85,7 @@ impl Contents {
     }
 
     /// Where the byte at `guest` lies in the source; `None` for a zero.
+    #[cfg(target_os = "linux")]
     pub(super) fn locate(&self, guest: u64) -> Option<u64> {
         let after = self.extents.partition_point(|extent| extent.guest <= guest);
         let extent = self.extents.get(after.checked_sub(1)?)?;
@@ -131,10 +131,12 @@ pub(crate) struct Memories {
     /// What of each memory runs are known to write to.
     written: Vec<Vec<Range<u64>>>,
     /// The source as it is, mapped when it is first wanted.
+    #[cfg(target_os = "linux")]
     pristine: Arc<OnceLock<Option<MappedFile>>>,
 }
 
 /// Ranges of a list that are looked at, each for a call of the system.
+#[cfg(target_os = "linux")]
 const MAX_WRITTEN: usize = 10_000;
 
 /// Memories of one image: each costs address space and a record.
@@ -171,6 +173,7 @@ impl Memories {
             source,
             contents,
             written: Vec::new(),
+            #[cfg(target_os = "linux")]
             pristine: Arc::default(),
         })
     }
@@ -193,7 +196,7 @@ impl Memories {
     }
 
     /// The list for memory `index`, in whole pages inside it.
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     pub(super) fn written(&self, index: usize) -> impl Iterator<Item = Range<u64>> {
         let size = self.contents.get(index).map_or(0, Contents::bytes);
         let os_page = rustix::param::page_size() as u64;
@@ -210,6 +213,7 @@ impl Memories {
     }
 
     /// All of the source, mapped to be read, if it is a file.
+    #[cfg(target_os = "linux")]
     pub(super) fn pristine(&self) -> Option<&[u8]> {
         let Source::File(file) = &self.source else {
             return None;

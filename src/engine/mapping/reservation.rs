@@ -1,8 +1,8 @@
 //! Address space for the memories of one instance.
 
+use super::Memories;
 #[cfg(unix)]
-use super::space::Space;
-use super::{Contents, Memories, Source};
+use super::{Contents, Source, space::Space};
 
 /// Address space for the memories of one instance, made ready so that waking
 /// has little left to do. It belongs to the [`Memories`] it was made for.
@@ -16,9 +16,9 @@ pub(crate) struct Reservation {
 
 /// Address space that one memory may take: what a 32-bit memory can address,
 /// where addresses abound. One that may become larger is copied.
-#[cfg(target_pointer_width = "64")]
+#[cfg(all(unix, target_pointer_width = "64"))]
 const MAX_SPACE: u64 = 4 << 30;
-#[cfg(not(target_pointer_width = "64"))]
+#[cfg(all(unix, not(target_pointer_width = "64")))]
 const MAX_SPACE: u64 = 1 << 30;
 
 impl Reservation {
@@ -108,6 +108,7 @@ fn space(contents: &Contents, limit: u64) -> Option<Space> {
 }
 
 /// Bytes that a memory can grow to: whole pages within `maximum` and `limit`.
+#[cfg(unix)]
 pub(super) fn most(maximum: Option<u64>, limit: u64) -> u64 {
     let maximum = maximum.map_or(u64::MAX, |pages| pages.saturating_mul(super::PAGE));
     maximum.min(limit) / super::PAGE * super::PAGE

@@ -1,6 +1,8 @@
 //! A store and the address space that its memories live in.
 
-use super::{Contents, Memories, PAGE, Reservation, StopWord, reservation::most};
+use super::{Contents, Memories, Reservation, StopWord};
+#[cfg(unix)]
+use super::{PAGE, reservation::most};
 use crate::{Error, ErrorKind};
 use std::{ops::Range, sync::Arc};
 use wasmi::{
@@ -193,6 +195,7 @@ impl<T> MappedStore<T> {
         not(any(test, feature = "bench")),
         allow(dead_code, reason = "images don't say yet what runs write to")
     )]
+    #[cfg_attr(not(target_os = "linux"), allow(unused_variables))]
     pub(crate) fn written(&self, memories: &Memories) -> Vec<Vec<Range<u64>>> {
         self.memories
             .iter()
@@ -435,9 +438,11 @@ fn rewind(bytes: &mut [u8], contents: &Contents, memories: &Memories) -> Option<
 /// Wasm pages that wasmi fills with zeros at a time. What lies under the fill is
 /// mapped many times, and the system counts it as resident as often: with all 24 MB
 /// of Python's at once, that was two thirds of the process' peak.
+#[cfg(unix)]
 const STEP: u64 = 64;
 
 /// A memory that begins with `pages`, otherwise of the type `ty`.
+#[cfg(unix)]
 fn sized(ty: MemoryType, pages: u64) -> Result<MemoryType, Error> {
     let mut builder = MemoryType::builder();
     builder.memory64(ty.is_64()).min(pages).max(ty.maximum());
