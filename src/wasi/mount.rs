@@ -272,43 +272,43 @@ impl Volume for HostFolder {
     }
 
     fn resolve(&self, path: &str, follow: bool) -> Result<Option<String>, Errno> {
-        let mut path = path.to_owned();
-        for _ in 0..LINKS {
-            let (parent, name) = match path.trim_end_matches('/').rsplit_once('/') {
-                Some((parent, name)) => (parent.to_owned(), name.to_owned()),
-                None => (".".to_owned(), path.trim_end_matches('/').to_owned()),
+        let mut walk = Walk::new(self);
+        // What is left, its next name last.
+        let mut left: Vec<String> = path::names(path).rev().map(str::to_owned).collect();
+        let mut links = 0;
+        while let Some(name) = left.pop() {
+            if name == ".." {
+                walk.up()?;
+                continue;
+            }
+            let is_last = left.is_empty();
+            let metadata = match walk.folder().symlink_metadata(&name) {
+                Ok(metadata) => metadata,
+                Err(_) if is_last => {
+                    walk.names.push(name);
+                    break;
+                }
+                Err(error) => return Err(from_io(&error)),
             };
-            let whole = matches!(name.as_str(), "" | "." | "..");
-            let folder = self
-                .dir
-                .canonicalize(if whole { &path } else { &parent })
-                .map_err(|error| from_io(&error))?;
-            let folder = folder.to_str().ok_or(Errno::Ilseq)?.to_owned();
-            if whole {
-                return Ok(Some(folder));
-            }
-            let resolved = path::join(&folder, &name);
-            let is_link = self
-                .dir
-                .symlink_metadata(&resolved)
-                .is_ok_and(|metadata| metadata.is_symlink());
-            if !(follow && is_link) {
-                return Ok(Some(resolved));
-            }
-            let target = self
-                .dir
-                .read_link_contents(&resolved)
-                .map_err(|error| from_io(&error))?;
-            let target = target.to_str().ok_or(Errno::Ilseq)?;
-            if target.starts_with('/') {
-                return Err(Errno::Perm);
-            }
-            path = path::join(&folder, target);
-            if path.len() > 2 * path::PATH_BYTES {
-                return Err(Errno::Nametoolong);
+            if metadata.is_symlink() && (follow || !is_last) {
+                links += 1;
+                if links > LINKS {
+                    return Err(Errno::Loop);
+                }
+                let target = walk.folder().read_link_contents(&name);
+                let target = target.map_err(|error| from_io(&error))?;
+                let target = target.to_str().ok_or(Errno::Ilseq)?;
+                if target.starts_with('/') {
+                    return Err(Errno::Perm);
+                }
+                left.extend(path::names(target).rev().map(str::to_owned));
+            } else if is_last {
+                walk.names.push(name);
+            } else {
+                walk.down(name)?;
             }
         }
-        Err(Errno::Loop)
+        Ok(Some(walk.path()))
     }
 
     fn create_dir(&self, path: &str) -> Result<(), Errno> {
@@ -385,6 +385,58 @@ impl Volume for HostFolder {
         follow: bool,
     ) -> Result<(), Errno> {
         self.set_times_of(Path::new(path), atime, mtime, follow)
+    }
+}
+
+/// A walk along folders, without opening anything else: cap-std's own way to a path
+/// without links opens what it leads to, and waits for ever for a FIFO's writer, where
+/// the system has no `openat2` (before Linux 5.6) or no `/proc`.
+struct Walk<'a> {
+    top: &'a Dir,
+    /// The folder that it is in, but for the top.
+    folder: Option<Dir>,
+    /// That folder's path.
+    names: Vec<String>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(mount: &'a HostFolder) -> Self {
+        Self {
+            top: &mount.dir,
+            folder: None,
+            names: Vec::new(),
+        }
+    }
+
+    fn folder(&self) -> &Dir {
+        self.folder.as_ref().unwrap_or(self.top)
+    }
+
+    fn path(&self) -> String {
+        match self.names.as_slice() {
+            [] => ".".to_owned(),
+            names => names.join("/"),
+        }
+    }
+
+    /// Goes into a folder that is no link.
+    fn down(&mut self, name: String) -> Result<(), Errno> {
+        let folder = self.folder().open_dir_nofollow(&name);
+        self.folder = Some(folder.map_err(|error| from_io(&error))?);
+        self.names.push(name);
+        Ok(())
+    }
+
+    fn up(&mut self) -> Result<(), Errno> {
+        self.names.pop().ok_or(Errno::Perm)?;
+        self.folder = match self.names.is_empty() {
+            true => None,
+            false => {
+                let folder = self.top.open_dir(self.path());
+                Some(folder.map_err(|error| from_io(&error))?)
+            }
+        };
+        Ok(())
     }
 }
 

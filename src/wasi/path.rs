@@ -28,7 +28,7 @@ pub(crate) fn check(path: &str) -> Result<(), Errno> {
 }
 
 /// The names of a path, without the empty ones and `.`.
-pub(crate) fn names(path: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn names(path: &str) -> impl DoubleEndedIterator<Item = &str> {
     path.split('/')
         .filter(|name| !name.is_empty() && *name != ".")
 }

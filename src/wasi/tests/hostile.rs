@@ -201,6 +201,32 @@ fn nothing_crosses_mounts() {
 
 #[test]
 fn only_files_and_folders_are_opened_and_nothing_waits() {
+    only_files_and_folders_are_opened();
+}
+
+/// Before Linux 5.6 cap-std finds its way in steps of its own.
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn nothing_waits_on_an_older_system() {
+    use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
+    let filter = SeccompFilter::new(
+        [(libc::SYS_openat2, Vec::new())].into(),
+        SeccompAction::Allow,
+        SeccompAction::Errno(libc::ENOSYS.cast_unsigned()),
+        TargetArch::x86_64,
+    );
+    let filter = BpfProgram::try_from(filter.expect("it's a filter")).expect("it's small");
+    let (done, ends) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        seccompiler::apply_filter(&filter).expect("this thread has no openat2");
+        only_files_and_folders_are_opened();
+        done.send(()).expect("somebody waits");
+    });
+    let minute = std::time::Duration::from_secs(60);
+    ends.recv_timeout(minute).expect("it did not wait, or fail");
+}
+
+fn only_files_and_folders_are_opened() {
     let host = Host::new().file("f", "");
     let fifo = host.path("fifo");
     rustix::fs::mknodat(
