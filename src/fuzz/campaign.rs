@@ -7,6 +7,7 @@ use super::{
     executor::{Edges, End, Guest, Report, State},
     found::{Found, Replay},
     kept::Kept,
+    tokens::EachToken,
 };
 use crate::{Error, ErrorKind};
 use libafl::{
@@ -111,7 +112,7 @@ type Scheduler =
 /// When the target can't be run, or the folder not be written.
 pub(crate) fn campaign(target: Target, plan: Plan, report: Report) -> Result<Summary, Error> {
     let runner = target.runner(Watch::Edges)?;
-    let (folder, edges) = (plan.folder.clone(), runner.edges());
+    let (folder, edges) = (plan.folder.clone(), runner.size());
     let found = Found::new(folder, target.again(), edges, plan.replay.clone());
     let end = End {
         runs: plan.runs,
@@ -142,7 +143,7 @@ where
     let mut state =
         State::new(rand, corpus, solutions, &mut feedback, &mut objective).map_err(failed)?;
     state.set_max_size(plan.max_len);
-    add_tokens(&mut state, plan)?;
+    add_tokens(&mut state, plan, &guest.runner.tokens)?;
     let scheduler: Scheduler = MinimizerScheduler::new(guest.edges(), QueueScheduler::new());
     let mut fuzzer = StdFuzzerBuilder::new()
         .scheduler(scheduler)
@@ -153,6 +154,7 @@ where
     let havoc = HavocScheduledMutator::new(havoc_mutations().merge(tokens_mutations()));
     let mut stages = tuple_list!(
         Compare::new(target),
+        EachToken::new(),
         StdMutationalStage::new(replace),
         StdMutationalStage::new(havoc),
     );
@@ -196,15 +198,19 @@ where
     finish(*state.executions(), guest, plan)
 }
 
-fn add_tokens(state: &mut State, plan: &Plan) -> Result<(), Error> {
-    let Some(path) = &plan.dictionary else {
-        return Ok(());
-    };
-    let tokens = Tokens::from_file(path).map_err(|error| {
-        let message = format!("the tokens in {} can't be read: {error}", path.display());
-        Error::new(ErrorKind::Usage, message)
-    })?;
-    state.add_metadata(tokens);
+/// Has the user's tokens, and the target's `own`, be tried.
+fn add_tokens(state: &mut State, plan: &Plan, own: &[Vec<u8>]) -> Result<(), Error> {
+    let mut tokens = Tokens::new();
+    if let Some(path) = &plan.dictionary {
+        tokens.add_from_file(path).map_err(|error| {
+            let message = format!("the tokens in {} can't be read: {error}", path.display());
+            Error::new(ErrorKind::Usage, message)
+        })?;
+    }
+    tokens.add_tokens(own);
+    if !tokens.tokens().is_empty() {
+        state.add_metadata(tokens);
+    }
     Ok(())
 }
 

@@ -64,7 +64,7 @@ pub(super) struct Guest {
 
 impl Guest {
     pub(super) fn new(runner: Runner, found: Found, end: End, report: Report) -> Self {
-        let size = runner.edges().max(1);
+        let size = runner.size().max(1);
         let map = StdMapObserver::owned("edges", vec![0; size]);
         Self {
             observers: tuple_list!(HitcountsMapObserver::new(map).track_indices()),

@@ -39,6 +39,7 @@ mod runner;
 mod stack;
 mod stats;
 mod target;
+mod tokens;
 mod verdict;
 
 pub(crate) use campaign::{Plan, campaign, save};

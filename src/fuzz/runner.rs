@@ -2,7 +2,7 @@
 
 use super::{Feed, Target, Verdict, Watch, driver, verdict};
 use crate::{
-    Error, ErrorKind, Image, Output, Program,
+    Error, ErrorKind, Image, Language, Output, Program,
     engine::Stop,
     instance::{Failure, Instance, WakeError},
     language,
@@ -27,6 +27,11 @@ pub(crate) struct Runner {
     program: Program,
     watch: Watch,
     edges: usize,
+    /// Of a Python function how often each edge of its interpreter was taken, and after
+    /// these its own lines and branches; empty for what is not.
+    counts: Vec<u8>,
+    /// Of a Python function what its constants look like in an input.
+    pub(super) tokens: Vec<Vec<u8>>,
     instance: Option<Instance>,
 }
 
@@ -34,12 +39,24 @@ impl Runner {
     pub(super) fn new(
         target: &Target,
         image: Image,
+        said: &[u8],
         watch: Watch,
         edges: usize,
     ) -> Result<Self, Error> {
         let program = Program::start(target.program.name.clone());
         let program = program.args(target.program.args.iter().cloned());
+        let is_python = target
+            .image
+            .guest_language()
+            .is_some_and(Language::is_python);
+        let own = if is_python && watch == Watch::Edges {
+            driver::PLACES
+        } else {
+            0
+        };
         Ok(Self {
+            counts: vec![0; if own > 0 { edges + own } else { 0 }],
+            tokens: driver::tokens(said),
             target: target.again(),
             image,
             program,
@@ -52,6 +69,11 @@ impl Runner {
     /// How many edges the target has.
     pub(crate) fn edges(&self) -> usize {
         self.edges
+    }
+
+    /// How many counts there are of a run.
+    pub(super) fn size(&self) -> usize {
+        self.edges.max(self.counts.len())
     }
 
     /// Runs the target with `input`.
@@ -98,6 +120,12 @@ impl Runner {
         let status = status_of(ended.as_ref().copied(), instance.state());
         let verdict = if is_function {
             let mut said = instance.state().stdio().err.take();
+            if let Some((edges, own)) = self.counts.split_at_mut_checked(self.edges) {
+                let taken = instance.memory(EDGES).unwrap_or_default();
+                let taken = taken.get(..edges.len()).unwrap_or_default();
+                edges[..taken.len()].copy_from_slice(taken);
+                driver::count_taken(&said, own);
+            }
             said.truncate(MAX_OUTPUT);
             driver::verdict(&status, &said, &self.target.setting)
         } else {
@@ -109,6 +137,9 @@ impl Runner {
 
     /// What the last run left where it is watched.
     pub(crate) fn watched(&self) -> &[u8] {
+        if !self.counts.is_empty() {
+            return &self.counts;
+        }
         let export = match self.watch {
             Watch::Edges => EDGES,
             Watch::Compares => COMPARES,

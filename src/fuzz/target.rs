@@ -3,10 +3,17 @@
 use super::{driver, runner::Runner};
 use crate::{Error, ErrorKind, Grants, Image, Limits, Output, Point, Program, Sandbox, Stdin};
 use dormouse_snapshot::{calls, compares, edges};
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 /// Where the guest finds its input as a file.
 pub(crate) const INPUT: &str = "/input";
+
+/// Bytes that are kept of what a guest prints until it asks for its input; a driver says
+/// less at its end.
+const MAX_SAID: usize = 1 << 20;
 
 /// How long a guest may take until it asks for its input.
 const PREPARATION: Duration = Duration::from_secs(600);
@@ -100,9 +107,21 @@ impl Target {
             },
             ..self.again()
         };
+        // All but the end of what it prints until then is nobody's.
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let hears = Arc::clone(&said);
+        let hear = move |bytes: &[u8]| {
+            if let Ok(mut said) = hears.lock() {
+                if said.len() > 2 * MAX_SAID {
+                    let end = said.len() - MAX_SAID;
+                    said.drain(..end);
+                }
+                said.extend_from_slice(bytes);
+            }
+        };
         let image = patient
             .sandbox(&watched, Vec::new())
-            .stdout(Output::Discard)
+            .stdout(Output::callback(hear))
             .stderr(Output::Host)
             .snapshot_to_repeat(self.program.clone(), &self.point()?, bounded, |captured| {
                 if let Some(memory) = captured.memories.last_mut().filter(|_| forgets) {
@@ -110,7 +129,8 @@ impl Target {
                 }
             })
             .map_err(|error| self.explain(error))?;
-        Runner::new(self, image, watch, edges)
+        let said = said.lock().map(|mut said| std::mem::take(&mut *said));
+        Runner::new(self, image, &said.unwrap_or_default(), watch, edges)
     }
 
     /// A run of `image`, which is the target's in some form, with `input`.

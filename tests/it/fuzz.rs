@@ -1,6 +1,7 @@
 //! `dormouse fuzz`: what is planted is found, once, and can be seen again; a run
 //! leaves nothing to the next; the same seed does the same; limits hold.
 
+mod languages;
 mod machines;
 
 use crate::support::{CACHE, Dir, Ran, command, dormouse, guest, run, run_with_input};
@@ -353,80 +354,6 @@ fn an_interrupt_ends_it_with_a_summary() {
 #[cfg(unix)]
 fn kept_in(dir: &Dir, folder: &str) -> usize {
     std::fs::read_dir(dir.path().join(folder)).map_or(0, Iterator::count)
-}
-
-#[test]
-fn a_python_function_is_fuzzed() {
-    let dir = Dir::new();
-    let target = "import json
-def deeper(data):
-    if data[1] > 0x7f:
-        raise ValueError('planted')
-def fuzz(data):
-    if len(data) > 2 and data[0] == 0x50:
-        deeper(data)
-";
-    dir.write("target.py", target);
-    dir.write("in/near", "PZ_");
-    fuzz(
-        &dir,
-        &["--runs", "400", "--timeout", "20s", "-i", "in"],
-        &["target.py"],
-    )
-    .exits(77);
-    let crashes = kept(&dir, "crashes");
-    assert_eq!(crashes.len(), 1);
-    let notes = notes(&crashes[0]);
-    for part in [
-        "what: ValueError",
-        "target.py:4 in deeper",
-        "ValueError: planted",
-    ] {
-        assert!(notes.contains(part), "no {part:?} in {notes}");
-    }
-    replay(&dir, &crashes[0])
-        .exits(77)
-        .says(&["ValueError: planted"]);
-    dir.write("lacking.py", "def other(data): pass\n");
-    fuzz(&dir, &["--runs", "1"], &["lacking.py"])
-        .exits(1)
-        .says(&["--function NAME"]);
-    fuzz(
-        &dir,
-        &["--runs", "20", "--function", "other", "--timeout", "20s"],
-        &["lacking.py"],
-    );
-}
-
-#[test]
-fn a_javascript_function_is_fuzzed() {
-    let dir = Dir::new();
-    let target = "export function check(data) {
-  if (data.length > 2 && data[0] === 0x4a && data[1] === 0x53) throw new RangeError('planted');
-}
-";
-    dir.write("target.js", target);
-    dir.write("in/near", "JT_");
-    let options = [
-        "--runs",
-        "600",
-        "--timeout",
-        "20s",
-        "--function",
-        "check",
-        "-i",
-        "in",
-    ];
-    fuzz(&dir, &options, &["target.js"]).exits(77);
-    let crashes = kept(&dir, "crashes");
-    assert_eq!(crashes.len(), 1);
-    let notes = notes(&crashes[0]);
-    for part in ["what: RangeError", "target.js:2", "RangeError: planted"] {
-        assert!(notes.contains(part), "no {part:?} in {notes}");
-    }
-    replay(&dir, &crashes[0])
-        .exits(77)
-        .says(&["RangeError: planted"]);
 }
 
 #[test]
