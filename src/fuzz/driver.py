@@ -79,10 +79,11 @@ def watch(places, most):
 
     def branch(code, at, to):
         key = (id(code) * 31 + at * 127 + to * 8191) % places
-        n = taken.get(key, 0) + 1
+        # Another place may have the same number.
+        n = min(taken.get(key, 0) + 1, most)
         taken[key] = n
         # A loop that goes on is known by now.
-        return off if n >= most else None
+        return off if n == most else None
 
     def line(code, number):
         taken[(id(code) * 31 + number * 257) % places] = 1
