@@ -66,9 +66,8 @@ fn a1_a3_a4_a6_headers_and_bodies() {
         ),
         ("5", "")
     );
-    let log = gateway.log();
     for dropped in ["no colon", "bad name: 1", "Transfer-Encoding: chunked"] {
-        assert!(log.contains(dropped), "{dropped}: {log}");
+        gateway.logs(0, dropped);
     }
     gateway.get("/7").is(204, "");
 }

@@ -77,7 +77,7 @@ fn a_bad_file_changes_nothing() {
         let from = gateway.log().len();
         gateway.signal("HUP");
         gateway.logs(from, "not reloaded");
-        assert!(gateway.log()[from..].contains(said), "{}", gateway.log());
+        gateway.logs(from, said);
         gateway.get("/a").is(200, "one");
         gateway.get("/b").is(404, "");
     }

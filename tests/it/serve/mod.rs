@@ -17,6 +17,7 @@ use std::{
     net::{SocketAddr, TcpStream},
     process::{Child, ExitStatus, Stdio},
     sync::{Arc, Mutex},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -28,6 +29,8 @@ pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
     log: Arc<Mutex<String>>,
+    /// What reads the log.
+    reader: JoinHandle<()>,
 }
 
 impl Server {
@@ -60,7 +63,7 @@ impl Server {
             log.lock().expect("it").push_str(&line);
         }
         let shared = Arc::clone(&log);
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in lines.lines().map_while(Result::ok) {
                 let mut log = shared.lock().expect("nobody panics with it");
                 log.push_str(&line);
@@ -71,6 +74,7 @@ impl Server {
             child,
             address: address.expect("it was said"),
             log,
+            reader,
         }
     }
 
@@ -122,11 +126,12 @@ impl Server {
         rustix::process::kill_process(id, signal).expect("it runs");
     }
 
-    /// Waits for its end.
+    /// Waits for its end, and that of its log.
     pub(crate) fn ended(&mut self) -> ExitStatus {
         let started = Instant::now();
         loop {
-            if let Some(status) = self.child.try_wait().expect("it can be waited for") {
+            let ended = self.child.try_wait().expect("it can be waited for");
+            if let Some(status) = ended.filter(|_| self.reader.is_finished()) {
                 return status;
             }
             assert!(started.elapsed() < PATIENCE, "it runs on: {}", self.log());
