@@ -27,6 +27,9 @@ use crate::MountMode;
 /// Symbolic links followed in one path, as on Linux.
 const LINKS: usize = 40;
 
+/// Names looked at in one path, those of its links included: each takes calls of the system.
+const NAMES: usize = 4096;
+
 /// Entries looked at when a folder moves up, in search of links that would
 /// then lead outside; a larger folder has to be copied.
 const MOVED_ENTRIES: usize = 100_000;
@@ -275,8 +278,12 @@ impl Volume for HostFolder {
         let mut walk = Walk::new(self);
         // What is left, its next name last.
         let mut left: Vec<String> = path::names(path).rev().map(str::to_owned).collect();
-        let mut links = 0;
+        let (mut links, mut looked) = (0, 0);
         while let Some(name) = left.pop() {
+            looked += 1;
+            if looked > NAMES {
+                return Err(Errno::Nametoolong);
+            }
             if name == ".." {
                 walk.up()?;
                 continue;

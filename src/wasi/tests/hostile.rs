@@ -284,6 +284,25 @@ fn only_files_and_folders_are_opened() {
 }
 
 #[test]
+fn links_that_lead_a_long_way_are_not_followed() {
+    let host = Host::new().dir("m/d").file("m/end", "");
+    let way = "d/../".repeat(400);
+    let host = (0..10).fold(host, |host, link| {
+        let next = match link {
+            9 => "end".to_owned(),
+            _ => format!("l{}", link + 1),
+        };
+        host.link(format!("{way}{next}"), &format!("m/l{link}"))
+    });
+    // With one in the other links are looked at ahead.
+    let mounts = ["/m", "/m/in"].map(|guest| mount(guest, host.path("m"), ReadOnly));
+    let root = root(&mounts);
+    assert!(root.stat("/m/l9", true).is_ok());
+    assert!(root.stat("/m/l6", true).is_ok());
+    assert_eq!(root.stat("/m/l0", true).err(), Some(Errno::Nametoolong));
+}
+
+#[test]
 fn names_that_are_too_long_or_not_text() {
     let host = Host::new().file("ok", "");
     fs::write(host.0.path().join(OsStr::from_bytes(b"bad\xff")), "").unwrap();
