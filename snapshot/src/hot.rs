@@ -90,16 +90,21 @@ fn survey(wasm: &[u8], functions: &[u32]) -> Result<(u32, Vec<u32>), Error> {
 }
 
 fn tables(listed: &[u32]) -> TableSection {
-    let length = listed.len() as u64;
     let mut tables = TableSection::new();
-    tables.table(TableType {
+    tables.table(table_type(listed));
+    tables
+}
+
+/// The table that has just these functions.
+pub(crate) fn table_type(listed: &[u32]) -> TableType {
+    let length = listed.len() as u64;
+    TableType {
         element_type: RefType::FUNCREF,
         table64: false,
         minimum: length,
         maximum: Some(length),
         shared: false,
-    });
-    tables
+    }
 }
 
 fn exports(table: u32) -> ExportSection {

@@ -7,13 +7,14 @@ def main(name, source, function, failed, lacking, places, most):
     module.__file__ = name
     sys.modules["target"] = module
     linecache.cache[name] = (len(source), None, source.splitlines(True), name)
-    exec(compile(source, name, "exec"), module.__dict__)
+    code = compile(source, name, "exec")
+    exec(code, module.__dict__)
     fuzz = getattr(module, function, None)
     if not callable(fuzz):
         sys.exit(lacking)
     taken = watch(places, most)
     sys.stdout.flush()
-    said = json.dumps([token.decode("latin-1") for token in tokens(name, source)])
+    said = json.dumps([token.decode("latin-1") for token in tokens(code)])
     os.write(1, b"dormouse fuzz tokens " + said.encode())
     sys.stderr.flush()
     dormouse.snapshot_point()
@@ -45,10 +46,10 @@ def main(name, source, function, failed, lacking, places, most):
 
 
 # What the constants of a program look like in an input.
-def tokens(name, source):
+def tokens(code):
     import types
 
-    found, left = {}, [compile(source, name, "exec")]
+    found, left = {}, [code]
     while left and len(found) < 1000:
         const = left.pop()
         if isinstance(const, types.CodeType):

@@ -49,13 +49,12 @@ impl Runner {
             .image
             .guest_language()
             .is_some_and(Language::is_python);
-        let own = if is_python && watch == Watch::Edges {
-            driver::PLACES
-        } else {
-            0
+        let counts = match watch {
+            Watch::Edges if is_python => vec![0; edges + driver::PLACES],
+            _ => Vec::new(),
         };
         Ok(Self {
-            counts: vec![0; if own > 0 { edges + own } else { 0 }],
+            counts,
             tokens: driver::tokens(said),
             target: target.again(),
             image,
@@ -120,7 +119,8 @@ impl Runner {
         let status = status_of(ended.as_ref().copied(), instance.state());
         let verdict = if is_function {
             let mut said = instance.state().stdio().err.take();
-            if let Some((edges, own)) = self.counts.split_at_mut_checked(self.edges) {
+            if !self.counts.is_empty() {
+                let (edges, own) = self.counts.split_at_mut(self.edges);
                 let taken = instance.memory(EDGES).unwrap_or_default();
                 let taken = taken.get(..edges.len()).unwrap_or_default();
                 edges[..taken.len()].copy_from_slice(taken);

@@ -50,16 +50,14 @@ where
         state: &mut State,
         manager: &mut EM,
     ) -> Result<(), Afl> {
+        let id = state.current_corpus_id()?;
+        if !id.is_some_and(|id| self.done.insert(id)) {
+            return Ok(());
+        }
         let Ok(tokens) = state.metadata::<Tokens>() else {
             return Ok(());
         };
         let tokens = tokens.tokens().to_vec();
-        if !state
-            .current_corpus_id()?
-            .is_some_and(|id| self.done.insert(id))
-        {
-            return Ok(());
-        }
         let input: BytesInput = state.current_input_cloned()?;
         let input = input.mutator_bytes();
         let places = (0..input.len()).flat_map(|at| tokens.iter().map(move |token| (at, token)));

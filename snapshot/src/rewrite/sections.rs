@@ -7,6 +7,7 @@ use super::{
 use crate::{
     Error,
     appended::{APPENDED, Appended},
+    hot::table_type,
     instrument::{count, export},
     resume::instruction,
     source::OURS,
@@ -16,7 +17,7 @@ use std::{borrow::Cow, collections::BTreeSet};
 use wasm_encoder::{
     CodeSection, ConstExpr, CustomSection, DataCountSection, DataSection, ElementSection, Elements,
     Encode, EntityType, ExportKind, ExportSection, FunctionSection, GlobalSection, ImportSection,
-    MemorySection, MemoryType, Module, RefType, StartSection, TableSection, TableType,
+    MemorySection, MemoryType, Module, StartSection, TableSection,
     reencode::{Reencode, RoundtripReencoder, utils},
 };
 use wasmparser::ElementKind;
@@ -83,14 +84,7 @@ impl Assembly<'_> {
             tables.table(ty);
         }
         if let Some(hot) = &self.hot {
-            let length = hot.len() as u64;
-            tables.table(TableType {
-                element_type: RefType::FUNCREF,
-                table64: false,
-                minimum: length,
-                maximum: Some(length),
-                shared: false,
-            });
+            tables.table(table_type(hot));
         }
         Ok(tables)
     }

@@ -36,7 +36,7 @@ fn secret() -> String {
 /// A campaign with a folder of its own, ended with the test.
 struct Campaign {
     process: Child,
-    /// Where others can join, if anywhere.
+    /// Where others can join.
     address: String,
 }
 
@@ -80,7 +80,7 @@ impl Drop for Campaign {
     }
 }
 
-/// Waits until `true`, for a minute.
+/// Waits until it is `done`, for a minute; whether it is.
 fn wait(mut done: impl FnMut() -> bool) -> bool {
     let until = Instant::now() + Duration::from_secs(60);
     while !done() {
